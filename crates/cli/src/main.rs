@@ -1,0 +1,2 @@
+//! The veritrail command.
+fn main() {}
