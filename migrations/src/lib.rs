@@ -5,7 +5,9 @@
 
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
-use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{
+    AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
+};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 /// All migrations, oldest first.
@@ -91,8 +93,7 @@ async fn run<T>(
     database_url: &str,
     action: impl FnOnce(&mut Harness) -> diesel::migration::Result<T>,
 ) -> Result<T, MigrateError> {
-    let mut connection =
-        AsyncPgConnection::establish(database_url).await.map_err(MigrateError::Connect)?;
+    let mut connection = AsyncPgConnection::establish(database_url).await.map_err(MigrateError::Connect)?;
     // The lock belongs to the connection and goes with it, also when the process dies.
     diesel::sql_query("SELECT pg_advisory_lock($1)")
         .bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK)
