@@ -27,7 +27,7 @@ const HASH_BYTES: usize = 32;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash([u8; HASH_BYTES]);
 
-/// Why some bytes or a text are not a [`Hash`].
+/// Why some bytes or a text are not a [`struct@Hash`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseHashError {

@@ -5,7 +5,7 @@
 //! wire formats; whoever stores the tree fetches the nodes that a [`proof::Plan`] names, and whoever receives a proof takes
 //! the tree size and the root from a checkpoint that it trusts, never from the proof.
 //!
-//! * [`Hash`], [`TreeHasher`], [`Sha256Hasher`]: how leaves and nodes are hashed.
+//! * [`struct@Hash`], [`TreeHasher`], [`Sha256Hasher`]: how leaves and nodes are hashed.
 //! * [`CompactRange`], [`NodeId`], [`root_of_leaves`]: construction.
 //! * [`proof`]: which nodes a proof needs, apart from fetching them.
 //! * [`verify_inclusion`], [`verify_consistency`], [`verify_range`]: verification, which shares no code with construction.
