@@ -1,4 +1,5 @@
-//! Signed notes, their keys and checkpoints: known answers of other implementations, what is refused, and garbage.
+//! Signed notes, their keys and checkpoints: known answers of other implementations, what is refused, and
+//! garbage.
 //!
 //! The tree that a checkpoint is about is not here but in `history_tree`.
 #![cfg(feature = "note")]

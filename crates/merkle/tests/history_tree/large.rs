@@ -1,5 +1,5 @@
-//! Trees too large for every case: random ones up to 2^20 with different leaves, the largest possible with sparse ones, and
-//! verification of whatever comes.
+//! Trees too large for every case: random ones up to 2^20 with different leaves, the largest possible with
+//! sparse ones, and verification of whatever comes.
 
 use std::sync::LazyLock;
 

@@ -1,8 +1,9 @@
 //! Every way in which a valid proof is spoilt before it is checked again: each must be refused.
 //!
-//! A mutation that leaves a true statement with a valid proof would rightly be accepted, so none is made that can: the leaves
-//! of the trees are all different, sizes are doubled and halved (a size changed by one can leave the path as it is, which is
-//! why the size has to come from the checkpoint), and swapped hashes are unequal ones.
+//! A mutation that leaves a true statement with a valid proof would rightly be accepted, so none is made that
+//! can: the leaves of the trees are all different, sizes are doubled and halved (a size changed by one can
+//! leave the path as it is, which is why the size has to come from the checkpoint), and swapped hashes are
+//! unequal ones.
 
 use veritrail_merkle::{Hash, Sha256Hasher, verify_consistency, verify_inclusion, verify_range};
 
@@ -14,7 +15,8 @@ fn flip(hash: &Hash, bit: usize) -> Hash {
     Hash::from(bytes)
 }
 
-/// The list with each hash flipped, left out, doubled or swapped with the next; with one more at either end; empty.
+/// The list with each hash flipped, left out, doubled or swapped with the next; with one more at either end;
+/// empty.
 fn spoilt(hashes: &[Hash], strangers: &[Hash]) -> Vec<Vec<Hash>> {
     let mut lists = Vec::new();
     let mut push = |list: Vec<Hash>| {
@@ -46,7 +48,8 @@ fn spoilt(hashes: &[Hash], strangers: &[Hash]) -> Vec<Vec<Hash>> {
     lists
 }
 
-/// Numbers near `n` in the senses that matter to a tree; those that wrap are out of range and must be refused as well.
+/// Numbers near `n` in the senses that matter to a tree; those that wrap are out of range and must be refused
+/// as well.
 fn moved(n: u64) -> [u64; 3] {
     [n.wrapping_add(1), n.wrapping_sub(1), n ^ 2]
 }

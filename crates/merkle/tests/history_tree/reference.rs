@@ -1,5 +1,6 @@
-//! The definitions of RFC 9162 section 2.1, written as the recursions that the text gives, with nothing clever and nothing of
-//! the crate under test but the type of a hash. Trees differ in where `MTH` of a run of leaves comes from.
+//! The definitions of RFC 9162 section 2.1, written as the recursions that the text gives, with nothing
+//! clever and nothing of the crate under test but the type of a hash. Trees differ in where `MTH` of a run of
+//! leaves comes from.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
@@ -26,7 +27,8 @@ fn split_point(n: u64) -> u64 {
 
 /// A list of leaves `D`, and the recursions of the RFC over it.
 pub(crate) trait Tree {
-    /// `MTH(D[begin:end])`, section 2.1.1, for a run that occurs as a subtree; or of everything, if `begin` is 0.
+    /// `MTH(D[begin:end])`, section 2.1.1, for a run that occurs as a subtree; or of everything, if `begin`
+    /// is 0.
     fn mth(&self, begin: u64, end: u64) -> Hash;
 
     fn root(&self, size: u64) -> Hash {
@@ -62,7 +64,8 @@ pub(crate) trait Tree {
         path
     }
 
-    /// `PROOF(m, D_n)`, section 2.1.4.1, for `0 < m < n`; with no hashes for the two cases that the RFC leaves out.
+    /// `PROOF(m, D_n)`, section 2.1.4.1, for `0 < m < n`; with no hashes for the two cases that the RFC
+    /// leaves out.
     fn consistency(&self, m: u64, n: u64) -> Vec<Hash> {
         if m == 0 || m == n { vec![] } else { self.subproof(m, 0, n, true) }
     }
@@ -82,7 +85,8 @@ pub(crate) trait Tree {
         proof
     }
 
-    /// The largest subtrees of `D[begin:end]` that have no leaf of the page, left to right: a range proof by its definition.
+    /// The largest subtrees of `D[begin:end]` that have no leaf of the page, left to right: a range proof by
+    /// its definition.
     fn outside(&self, page: (u64, u64), begin: u64, end: u64) -> Vec<Hash> {
         if end <= page.0 || begin >= page.1 {
             return vec![self.mth(begin, end)];
@@ -95,7 +99,8 @@ pub(crate) trait Tree {
     }
 }
 
-/// A few hundred different leaves; `MTH` is the bare recursion, remembered so that all pairs of sizes take a moment only.
+/// A few hundred different leaves; `MTH` is the bare recursion, remembered so that all pairs of sizes take a
+/// moment only.
 pub(crate) struct SmallTree {
     leaves: Vec<Hash>,
     known: RefCell<HashMap<(u64, u64), Hash>>,
@@ -155,8 +160,8 @@ impl Tree for LevelTree {
     }
 }
 
-/// As many leaves as there can be, all equal but for a few that are marked, so that a subtree without a mark has a hash that
-/// only its height decides.
+/// As many leaves as there can be, all equal but for a few that are marked, so that a subtree without a mark
+/// has a hash that only its height decides.
 pub(crate) struct SparseTree {
     marked: BTreeMap<u64, Hash>,
     unmarked: Vec<Hash>,
