@@ -408,7 +408,11 @@ proptest! {
     })]
 
     #[test]
-    fn a_spoilt_note_never_verifies_another_text(position in any::<prop::sample::Index>(), insert in any::<char>(), cut in 0..3_usize) {
+    fn a_spoilt_note_never_verifies_another_text(
+        position in any::<prop::sample::Index>(),
+        insert in any::<char>(),
+        cut in 0..3_usize,
+    ) {
         let note: Vec<char> = go_note().chars().collect();
         let at = position.index(note.len());
         let spoilt: String = note[..at].iter().chain([&insert]).chain(note[at..].iter().skip(cut)).collect();
