@@ -1,1 +1,109 @@
-//! Embedded migrations.
+//! The SQL schema of Veritrail as embedded migrations: what brings a database up, down, and says where it is.
+//!
+//! The migrations are the folders of `sql/`. The ledger of those that were applied is our own table in the
+//! schema `veritrail`, never one that is shared with a host application. Queries are in `veritrail-store-pg`.
+
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use diesel_async::{
+    AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
+};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+
+/// All migrations, oldest first.
+pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("sql");
+
+/// The advisory lock that keeps two runs apart: the bytes of `veritrai`.
+const MIGRATION_LOCK: i64 = i64::from_be_bytes(*b"veritrai");
+
+/// One migration and whether the database has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MigrationState {
+    /// The folder's name: a version and what it changes.
+    pub name: String,
+    /// Whether it has been applied.
+    pub applied: bool,
+}
+
+/// Why a migration did not run.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// No connection.
+    #[error("cannot connect to the database")]
+    Connect(#[source] diesel::ConnectionError),
+    /// A statement around the migrations failed.
+    #[error("cannot prepare the database for migrations")]
+    Prepare(#[source] diesel::result::Error),
+    /// A migration failed; it and those after it are not applied.
+    #[error("a migration failed: {0}")]
+    Migration(String),
+}
+
+/// Applies what is missing and returns the names of the migrations that were applied, oldest first.
+///
+/// Idempotent; several processes at once wait for each other. Needs a multi-thread tokio runtime.
+///
+/// # Errors
+/// [`MigrateError`]: no connection, or a statement failed. What was applied before it stays.
+pub async fn migrate(database_url: &str) -> Result<Vec<String>, MigrateError> {
+    run(database_url, |harness| {
+        let applied = harness.run_pending_migrations(MIGRATIONS)?;
+        Ok(applied.iter().map(ToString::to_string).collect())
+    })
+    .await
+}
+
+/// Reverts every migration, newest first: **all data of Veritrail in the database is gone**.
+///
+/// # Errors
+/// As [`migrate`].
+pub async fn revert_all(database_url: &str) -> Result<Vec<String>, MigrateError> {
+    run(database_url, |harness| {
+        let reverted = harness.revert_all_migrations(MIGRATIONS)?;
+        Ok(reverted.iter().map(ToString::to_string).collect())
+    })
+    .await
+}
+
+/// Lists the migrations, oldest first, and which of them the database has.
+///
+/// # Errors
+/// As [`migrate`].
+pub async fn status(database_url: &str) -> Result<Vec<MigrationState>, MigrateError> {
+    run(database_url, |harness| {
+        let applied = harness.applied_migrations()?;
+        let migrations: Vec<Box<dyn diesel::migration::Migration<Pg>>> = MIGRATIONS.migrations()?;
+        let mut states: Vec<MigrationState> = migrations
+            .iter()
+            .map(|migration| MigrationState {
+                name: migration.name().to_string(),
+                applied: applied.contains(&migration.name().version()),
+            })
+            .collect();
+        states.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(states)
+    })
+    .await
+}
+
+type Harness = AsyncMigrationHarness<AsyncPgConnection>;
+
+/// Runs `action` alone: under the lock, with our schema as the only one in the search path.
+async fn run<T>(
+    database_url: &str,
+    action: impl FnOnce(&mut Harness) -> diesel::migration::Result<T>,
+) -> Result<T, MigrateError> {
+    let mut connection = AsyncPgConnection::establish(database_url).await.map_err(MigrateError::Connect)?;
+    // The lock belongs to the connection and goes with it, also when the process dies.
+    diesel::sql_query("SELECT pg_advisory_lock($1)")
+        .bind::<diesel::sql_types::BigInt, _>(MIGRATION_LOCK)
+        .execute(&mut connection)
+        .await
+        .map_err(MigrateError::Prepare)?;
+    connection
+        .batch_execute("CREATE SCHEMA IF NOT EXISTS veritrail; SET search_path = veritrail")
+        .await
+        .map_err(MigrateError::Prepare)?;
+    let mut harness = AsyncMigrationHarness::new(connection);
+    action(&mut harness).map_err(|error| MigrateError::Migration(error.to_string()))
+}

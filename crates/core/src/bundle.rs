@@ -3,7 +3,7 @@
 //! A bundle holds no key: whom to trust comes from the checker. Its JSON form is frozen in `docs/format.md`.
 
 use uuid::Uuid;
-use veritrail_merkle::checkpoint::Checkpoint;
+use veritrail_merkle::checkpoint::{self, CheckpointError};
 use veritrail_merkle::note::VerifierKey;
 use veritrail_merkle::{Hash, Sha256Hasher, VerifyError, verify_inclusion};
 
@@ -81,7 +81,7 @@ pub enum BundleError {
     Salt(&'static str),
     /// The checkpoint is malformed, or no trusted key has signed it.
     #[error("checkpoint: {0}")]
-    Checkpoint(String),
+    Checkpoint(#[from] CheckpointError),
     /// The checkpoint's origin is none of ours.
     #[error(transparent)]
     Origin(#[from] OriginError),
@@ -131,9 +131,8 @@ impl ProofBundle {
     /// # Errors
     /// [`BundleError`] says what does not hold.
     pub fn check(&self, trusted: &[VerifierKey]) -> Result<CheckedProof, BundleError> {
-        let opened = Checkpoint::open(&self.checkpoint, trusted)
-            .map_err(|error| BundleError::Checkpoint(error.to_string()))?;
-        let (checkpoint, signed_by) = opened;
+        let (checkpoint, signers) = checkpoint::open(&self.checkpoint, trusted)?;
+        let signed_by: Vec<String> = signers.iter().map(|key| key.name().to_owned()).collect();
         let origin: Origin = checkpoint.origin.parse()?;
         if origin.log_id != self.log_id {
             return Err(BundleError::OtherLog { checkpoint: origin.log_id, event: self.log_id });

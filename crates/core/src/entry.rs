@@ -208,7 +208,11 @@ fn text(out: &mut String, name: &str, value: &str) {
 }
 
 fn salted(domain: u8, salt: &[u8; SALT_BYTES], text: &str) -> Hash {
-    let digest: [u8; 32] =
-        Sha256::new().chain_update([domain]).chain_update(salt).chain_update(text.as_bytes()).finalize().into();
+    let digest: [u8; 32] = Sha256::new()
+        .chain_update([domain])
+        .chain_update(salt)
+        .chain_update(text.as_bytes())
+        .finalize()
+        .into();
     Hash::from(digest)
 }

@@ -158,7 +158,8 @@ impl Node<'_> {
             Node::String(text) => Value::String(text.clone().into_owned()),
             Node::Array(items) => Value::Array(items.iter().map(Node::to_value).collect()),
             Node::Object(members) => {
-                let members = members.iter().map(|(name, value)| (name.clone().into_owned(), value.to_value()));
+                let members =
+                    members.iter().map(|(name, value)| (name.clone().into_owned(), value.to_value()));
                 Value::Object(members.collect::<Map<_, _>>())
             }
         }
@@ -174,7 +175,10 @@ const MAX_EXACT: f64 = 9_007_199_254_740_992.0;
 
 fn to_number(number: f64) -> Number {
     if number.fract() == 0.0 && number.abs() <= MAX_EXACT {
-        #[expect(clippy::cast_possible_truncation, reason = "an integer of at most 2^53 fits an i64 exactly")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "an integer of at most 2^53 fits an i64 exactly"
+        )]
         return Number::from(number as i64);
     }
     Number::from_f64(number).expect("the reader refuses numbers that are not finite")

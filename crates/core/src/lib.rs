@@ -33,12 +33,20 @@ mod timestamp;
 
 pub use bundle::{BundleError, CheckedProof, PROOF_FORMAT, ProofBundle, SaltsHex};
 pub use entity::{EntityDoc, EntityKind, EntityPair, InvalidEntity};
-pub use entry::{ENTRY_PREFIX, Envelope, EventHead, LeafParts, SALT_BYTES, Salts, data_hash, entry, leaf_hash, metadata_hash};
-pub use event::{
-    Context, FormSubmission, InvalidEvent, MAX_DATA_BYTES, MAX_METADATA_BYTES, RESERVED_TYPE_PREFIX, SyncLevel,
+pub use entry::{
+    ENTRY_PREFIX, Envelope, EventHead, LeafParts, SALT_BYTES, Salts, data_hash, entry, leaf_hash,
+    metadata_hash,
 };
-pub use ids::{EntityGuid, EventGuid, EventType, InvalidId, MAX_ID_BYTES, MAX_ID_CHARS, Subject, TenantId, UserId};
+pub use event::{
+    Context, FormSubmission, InvalidEvent, MAX_DATA_BYTES, MAX_METADATA_BYTES, RESERVED_TYPE_PREFIX,
+    SyncLevel,
+};
+pub use ids::{
+    EntityGuid, EventGuid, EventType, InvalidId, MAX_ID_BYTES, MAX_ID_CHARS, Subject, TenantId, UserId,
+};
 pub use json::{Json, JsonError, JsonProblem, MAX_JSON_DEPTH, NumberProblem};
-pub use log::{Epoch, LogName, Origin, OriginError, Position, Receipt, StoredEvent, TreeHead, TreeSize, Untrue};
+pub use log::{
+    Epoch, LogName, Origin, OriginError, Position, Receipt, StoredEvent, TreeHead, TreeSize, Untrue,
+};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use veritrail_merkle::Hash;

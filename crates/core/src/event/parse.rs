@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Context, FormSubmission, MAX_DATA_BYTES, MAX_METADATA_BYTES, SyncLevel};
 use crate::ids::{InvalidId, check_id};
-use crate::json::{Json, JsonError, MAX_JSON_DEPTH, Node, Numbers, parse as parse_json};
+use crate::json::{Json, JsonError, JsonProblem, MAX_JSON_DEPTH, Node, Numbers, parse as parse_json};
 use crate::timestamp::{InvalidTimestamp, Timestamp};
 
 /// Characters of a refused value that an error repeats.
@@ -105,7 +105,12 @@ type Members<'a> = Vec<(Cow<'a, str>, Node<'a>)>;
 
 pub(super) fn parse(text: &str) -> Result<FormSubmission, InvalidEvent> {
     // The event itself is one level, `data` begins the next.
-    let node = parse_json(text, MAX_JSON_DEPTH + 1, Numbers::Faithful)?;
+    let node = parse_json(text, MAX_JSON_DEPTH + 1, Numbers::Faithful).map_err(|mut error| {
+        if let JsonProblem::TooDeep(_) = error.problem {
+            error.problem = JsonProblem::TooDeep(MAX_JSON_DEPTH);
+        }
+        error
+    })?;
     let Node::Object(members) = node else {
         return Err(wrong_type("event", "an object", &node));
     };
@@ -134,11 +139,7 @@ pub(super) fn parse(text: &str) -> Result<FormSubmission, InvalidEvent> {
     Ok(event)
 }
 
-pub(super) fn check_payload(
-    field: &'static str,
-    payload: &Json,
-    limit: usize,
-) -> Result<(), InvalidEvent> {
+pub(super) fn check_payload(field: &'static str, payload: &Json, limit: usize) -> Result<(), InvalidEvent> {
     if !payload.as_str().starts_with('{') {
         return Err(InvalidEvent::WrongType { field, expected: "an object", value: cut(payload.as_str()) });
     }

@@ -1,7 +1,7 @@
 //! From an event to its wire form: one JSON object.
 
-use super::parse::{KNOWN_MEMBERS, check_context, check_migrated_from};
 use super::FormSubmission;
+use super::parse::{KNOWN_MEMBERS, check_context, check_migrated_from};
 use crate::json::{Json, Node, Numbers, parse, write_string};
 
 /// Writes the event with the members of its metadata where they were received.

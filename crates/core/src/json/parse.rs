@@ -12,6 +12,8 @@ use super::{JsonError, JsonProblem, Node, NumberProblem, canonical};
 const MAX_SIGNIFICANT_DIGITS: usize = 17;
 /// Characters of an offending number that an error repeats.
 const SHOWN_NUMBER: usize = 64;
+/// Bytes after which the path in an error ends with `…`: names are as long as their sender likes.
+const SHOWN_PATH: usize = 120;
 
 /// How numbers are treated.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -66,11 +68,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn nested(
-        &mut self,
-        read: fn(&mut Self) -> Result<Node<'a>, JsonError>,
-    ) -> Result<Node<'a>, JsonError> {
+    fn nested(&mut self, read: fn(&mut Self) -> Result<Node<'a>, JsonError>) -> Result<Node<'a>, JsonError> {
         if self.depth_left == 0 {
+            // The whole path would be as deep as the value: where it begins is enough.
+            self.path.truncate(1);
             return Err(self.error(JsonProblem::TooDeep(self.max_depth)));
         }
         self.depth_left -= 1;
@@ -302,11 +303,14 @@ impl<'a> Reader<'a> {
     fn error(&self, problem: JsonProblem) -> JsonError {
         let mut path = String::new();
         for step in &self.path {
+            if path.len() > SHOWN_PATH {
+                path.push('…');
+                break;
+            }
             match step {
-                Step::Member(name) if path.is_empty() => path.push_str(name),
                 Step::Member(name) => {
-                    path.push('.');
-                    path.push_str(name);
+                    path.push_str(if path.is_empty() { "" } else { "." });
+                    path.extend(name.chars().take(SHOWN_PATH));
                 }
                 Step::Index(index) => path.push_str(&format!("[{index}]")),
             }

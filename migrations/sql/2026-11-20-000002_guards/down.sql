@@ -1,0 +1,3 @@
+-- Removes the guards' functions; the triggers went with their tables.
+DROP FUNCTION veritrail.require_counts(text[], bigint[], bigint[]);
+DROP FUNCTION veritrail.refuse_change();

@@ -1,0 +1,3 @@
+-- Removes the events and their view.
+DROP VIEW veritrail.events_jsonb;
+DROP TABLE veritrail.events;
