@@ -62,18 +62,25 @@ impl<'a> View<'a> {
     ///
     /// `id`, `version` and `lastUpdated` are set here. An entity that is created again after its deletion goes on
     /// from its tombstone's version and takes over nothing else. A group's `memberIds` are taken as they are, but
-    /// for repetitions: [`View::link`] checks them one by one.
+    /// for repetitions: [`View::link`] is what checks that a member exists and that the group does not contain
+    /// itself.
     ///
     /// # Errors
-    /// [`ApplyError::Undeclared`] where the applier's reads do not name it; [`ApplyError::TypeMismatch`] where a
-    /// live entity would change its kind.
+    /// [`ApplyError::Undeclared`] where the applier's reads do not name it, or a member that joins;
+    /// [`ApplyError::TypeMismatch`] where a live entity would change its kind.
     pub fn put(&mut self, doc: EntityDoc) -> Result<(), ApplyError> {
         self.declared(&doc.guid)?;
         if let Some(present) = self.entities.get(&doc.guid) {
             expect_kind(present, doc.kind)?;
         }
-        let moved = self.entities.put(doc, self.stamp);
-        self.touched.extend(moved);
+        let joins = |member: &&EntityGuid| !self.entities.holds(&doc.guid, member);
+        let joining: Vec<_> = doc.member_ids.iter().flatten().filter(joins).cloned().collect();
+        for member in &joining {
+            // A later event of the batch may follow the group's members: a store must have loaded them.
+            self.declared(member)?;
+        }
+        let left = self.entities.put(doc, self.stamp);
+        self.touched.extend(left);
         Ok(())
     }
 

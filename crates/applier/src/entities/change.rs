@@ -3,7 +3,7 @@
 //! Each change notes in the journal what it replaces (`entities/journal.rs`). Which change an event makes is the
 //! appliers' business.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 
 use serde_json::{Map, Value};
@@ -30,59 +30,29 @@ pub(crate) struct Fields {
 }
 
 impl Entities {
-    /// Puts an entity in the place of the absent, deleted or live one with its guid.
+    /// Puts an entity in the place of the absent, deleted or live one with its guid; returns who left a group by it.
     ///
-    /// Version and time of the last update are set here, whatever `doc` says. Returns who joined or left.
+    /// Version and time of the last update are set here, whatever `doc` says.
     pub(crate) fn put(&mut self, mut doc: EntityDoc, stamp: Stamp) -> Vec<EntityGuid> {
         let guid = doc.guid.clone();
+        normalise(&mut doc);
         doc.id = guid.clone();
         doc.last_updated = stamp.at;
-        normalise(&mut doc);
-        let now = self.applied;
-        let Some(record) = self.records.get_mut(&guid) else {
-            doc.version = 1;
-            let joined = doc.member_ids.clone().unwrap_or_default();
-            let record = Record {
-                loaded_version: None,
-                version: 1,
-                synced: None,
-                doc,
-                deleted_at: None,
-                members: Default::default(),
-                last_event: Some(now),
-            };
-            self.journal.push(Undo::Inserted(guid.clone()));
-            self.records.insert(guid.clone(), record);
-            self.note_all(&guid, &joined, Membership::Joined);
-            return joined;
-        };
-        let first_change = record.last_event != Some(now);
-        let version = record.version.saturating_add(u32::from(first_change));
-        doc.version = version;
-        let synced = match (record.deleted_at, first_change) {
-            // A new life begins with a synced state of its own.
-            (Some(_), _) => None,
-            (None, false) => record.synced.clone(),
-            (None, true) if stamp.synced => None,
-            (None, true) => Some(record.synced.clone().unwrap_or_else(|| record.doc.clone())),
-        };
         let after = doc.member_ids.clone().unwrap_or_default();
-        let new = Record {
-            loaded_version: record.loaded_version,
-            version,
-            synced,
-            doc,
-            deleted_at: None,
-            members: mem::take(&mut record.members),
-            last_event: Some(now),
+        let before = self.get(&guid).and_then(|doc| doc.member_ids.clone()).unwrap_or_default();
+
+        let undo = match self.records.get_mut(&guid) {
+            None => {
+                self.records.insert(guid.clone(), Record::created(doc, self.applied));
+                Undo::Inserted(guid.clone())
+            }
+            Some(record) => Undo::Replaced(guid.clone(), Box::new(record.replace(doc, self.applied, stamp))),
         };
-        let old = mem::replace(record, new);
-        let before = old.live().and_then(|doc| doc.member_ids.clone()).unwrap_or_default();
-        self.journal.push(Undo::Replaced(guid.clone(), Box::new(old)));
-        let (left, joined) = (without(&before, &after), without(&after, &before));
+        self.journal.push(undo);
+        let left = without(&before, &after);
         self.note_all(&guid, &left, Membership::Left);
-        self.note_all(&guid, &joined, Membership::Joined);
-        [left, joined].concat()
+        self.note_all(&guid, &without(&after, &before), Membership::Joined);
+        left
     }
 
     /// Replaces the payload's fields of a live entity.
@@ -225,6 +195,42 @@ impl Entities {
 }
 
 impl Record {
+    fn created(mut doc: EntityDoc, now: usize) -> Self {
+        doc.version = 1;
+        Self {
+            loaded_version: None,
+            version: 1,
+            synced: None,
+            doc,
+            deleted_at: None,
+            members: HashMap::new(),
+            last_event: Some(now),
+        }
+    }
+
+    /// Returns the old record but for its `members`, which the new one takes over.
+    fn replace(&mut self, mut doc: EntityDoc, now: usize, stamp: Stamp) -> Self {
+        let first_change = self.last_event != Some(now);
+        doc.version = self.version.saturating_add(u32::from(first_change));
+        let synced = match (self.deleted_at, first_change) {
+            // A new life begins with a synced state of its own.
+            (Some(_), _) => None,
+            (None, false) => self.synced.clone(),
+            (None, true) if stamp.synced => None,
+            (None, true) => Some(self.synced.clone().unwrap_or_else(|| self.doc.clone())),
+        };
+        let new = Self {
+            loaded_version: self.loaded_version,
+            version: doc.version,
+            synced,
+            doc,
+            deleted_at: None,
+            members: mem::take(&mut self.members),
+            last_event: Some(now),
+        };
+        mem::replace(self, new)
+    }
+
     pub(super) fn swap_fields(&mut self, fields: Fields) -> Fields {
         Fields {
             data: mem::replace(&mut self.doc.data, fields.data),
