@@ -76,6 +76,7 @@ impl Run {
 
 struct TileNodes<'a> {
     tenant: &'a str,
+    log: &'static str,
     epoch: i32,
     levels: Vec<i16>,
     tiles: Vec<i64>,
@@ -91,7 +92,7 @@ impl Statement for TileNodes<'_> {
     fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         match number {
             1 => out.push_bind_param::<Text, _>(&self.tenant),
-            2 => out.push_bind_param::<Text, _>(&LogName::Events.as_str()),
+            2 => out.push_bind_param::<Text, _>(&self.log),
             3 => out.push_bind_param::<Integer, _>(&self.epoch),
             4 => out.push_bind_param::<Array<SmallInt>, _>(&self.levels),
             5 => out.push_bind_param::<Array<BigInt>, _>(&self.tiles),
@@ -132,6 +133,7 @@ async fn full_tile_runs(
     let small = |number: u64| i32::try_from(number).expect("an offset within a tile is below 256");
     let statement = TileNodes {
         tenant: tree.tenant.as_str(),
+        log: LogName::Events.as_str(),
         epoch: to_integer(tree.epoch),
         levels: runs.iter().map(|run| i16::from(run.level)).collect(),
         tiles: runs.iter().map(|run| to_bigint(run.tile())).collect(),

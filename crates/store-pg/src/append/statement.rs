@@ -189,7 +189,7 @@ impl<'a> AppendStatement<'a> {
 
 impl Statement for AppendStatement<'_> {
     const SQL: &'static str = include_str!("../sql/append.sql");
-    type Columns = (Bool,);
+    type Columns = Bool;
     type Key = AppendStatement<'static>;
 
     fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
