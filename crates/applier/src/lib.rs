@@ -1,3 +1,5 @@
+//! From events to entities: appliers, batches in memory, replay and time travel.
+//!
 #![doc = include_str!("../README.md")]
 
 pub mod data_collect;

@@ -105,7 +105,8 @@ impl Registry {
     /// Adds an applier that needs the event's own entity alone: it takes its present state, `None` where it does
     /// not exist or was deleted, and gives the new one.
     ///
-    /// `version` and `lastUpdated` of what it gives are set as [`View::put`] says.
+    /// What it gives goes through [`View::put`]: `version` and `lastUpdated` are set there, and nobody can join a
+    /// group by it, because who joins must be declared.
     ///
     /// # Errors
     /// As [`Registry::register`].

@@ -8,7 +8,7 @@ use veritrail_core::{EntityDoc, EntityPair};
 
 use crate::support::{Store, event, guid};
 
-/// Far above what linear work takes, far below what quadratic work takes.
+/// A busy machine keeps it in a debug build with much to spare.
 const LIMIT: Duration = Duration::from_secs(20);
 
 #[test]
