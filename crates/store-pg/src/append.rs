@@ -11,8 +11,8 @@ use veritrail_core::{Hash, LogName, StoredEvent, TenantId};
 
 pub(crate) use plan::{HashedEvent, TILE_HEIGHT, TILE_WIDTH, stamp_events};
 use plan::{extend_tree, plan_earlier};
-use statement::{AppendRows, AppendStatement};
 pub(crate) use statement::Touched;
+use statement::{AppendRows, AppendStatement};
 
 use crate::error::{AccessError, IntegrityError, is_short_count, is_unique_violation};
 use crate::logs::{self, Log};
@@ -59,7 +59,10 @@ pub(crate) struct Locked {
 }
 
 /// Locks the log and reads its newest head, which is checked before anything is built on it.
-pub(crate) async fn lock(connection: &mut AsyncPgConnection, tenant: &TenantId) -> Result<Locked, AppendError> {
+pub(crate) async fn lock(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+) -> Result<Locked, AppendError> {
     let log = logs::lock_or_create(connection, tenant, LogName::Events).await?;
     // A statement of its own: under READ COMMITTED it sees what was committed before the lock was had.
     let newest = tree_heads::newest(connection, tenant, LogName::Events, log.epoch).await?;
@@ -89,7 +92,8 @@ pub(crate) async fn write(
     let tree = TreeOf { tenant, epoch: locked.log.epoch, stored: size };
     let mut earlier = Vec::new();
     for range in plan_earlier(size, count) {
-        let hashes = merkle_tiles::level_hashes(connection, tree, range.level, range.begin, range.end).await?;
+        let hashes =
+            merkle_tiles::level_hashes(connection, tree, range.level, range.begin, range.end).await?;
         earlier.push((range, hashes));
     }
     let plan = extend_tree(head, &leaves, events.last().map(|event| event.recorded_at), &earlier);

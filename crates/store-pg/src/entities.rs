@@ -169,7 +169,8 @@ pub(crate) async fn cluster(
         frontier.clear();
         for guid in guids {
             let key = guid.clone();
-            let guid: EntityGuid = Place { table: "entity_events", key: &key }.parsed("entity_guid", &guid)?;
+            let guid: EntityGuid =
+                Place { table: "entity_events", key: &key }.parsed("entity_guid", &guid)?;
             if known.insert(guid.clone()) {
                 frontier.push(guid);
             }

@@ -87,10 +87,7 @@ const REQUIRE_COUNTS: &str = "require_counts";
 impl From<DieselError> for AccessError {
     fn from(error: DieselError) -> Self {
         match &error {
-            DieselError::DatabaseError(
-                DatabaseErrorKind::SerializationFailure,
-                _,
-            ) => Self::Contended,
+            DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Contended,
             DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, information) => {
                 Self::Unreachable(information.message().to_owned())
             }

@@ -4,13 +4,9 @@ use diesel::data_types::PgTimestamp;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
-use diesel::sql_types::{
-    Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz,
-};
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use veritrail_core::{
-    FormSubmission, Hash, Json, LeafParts, Position, StoredEvent, SyncLevel, TenantId,
-};
+use veritrail_core::{FormSubmission, Hash, Json, LeafParts, Position, StoredEvent, SyncLevel, TenantId};
 
 use crate::convert::{Corrupt, Place, to_bigint};
 use crate::error::AccessError;

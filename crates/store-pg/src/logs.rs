@@ -99,7 +99,11 @@ pub(crate) async fn create_replica(
     Ok(())
 }
 
-fn to_log((log_id, epoch, base_stamp, replica): LogRow, tenant: &TenantId, log: LogName) -> Result<Log, AccessError> {
+fn to_log(
+    (log_id, epoch, base_stamp, replica): LogRow,
+    tenant: &TenantId,
+    log: LogName,
+) -> Result<Log, AccessError> {
     let key = format_args!("{tenant}/{log}").to_string();
     let place = Place { table: "logs", key: &key };
     let epoch = u32::try_from(epoch).map_err(|_| place.corrupt("epoch"))?;

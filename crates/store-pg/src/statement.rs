@@ -43,7 +43,8 @@ impl<S: Statement> QueryFragment<Pg> for Prepared<S> {
             out.push_sql(&rest[..at]);
             rest = &rest[at + 1..];
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let number = rest[..digits].parse().expect("a dollar sign in a statement is followed by a number");
+            let number =
+                rest[..digits].parse().expect("a dollar sign in a statement is followed by a number");
             self.0.bind(number, out.reborrow())?;
             rest = &rest[digits..];
         }

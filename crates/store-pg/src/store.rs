@@ -4,9 +4,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::AsyncPgConnection;
 use veritrail_applier::Registry;
 use veritrail_core::{LogName, TenantId};
 
@@ -105,7 +105,11 @@ impl PgEventStore {
     /// Makes a session of the caller's connection: every operation takes part in the transaction that is open on
     /// it, and takes no connection from the pool.
     pub fn within<'c>(&'c self, connection: &'c mut AsyncPgConnection) -> Session<'c> {
-        Session { connection: Connection::Callers(connection), tenant: &self.tenant, registry: &self.registry }
+        Session {
+            connection: Connection::Callers(connection),
+            tenant: &self.tenant,
+            registry: &self.registry,
+        }
     }
 
     /// Closes the pool if the store owns it.

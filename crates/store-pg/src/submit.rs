@@ -127,7 +127,9 @@ impl Session<'_> {
         let mut attempt = 1;
         loop {
             match self.submit_once(&batch).await {
-                Err(SubmitError::Append(AppendError::Access(AccessError::Contended))) if attempt < MAX_ATTEMPTS => {
+                Err(SubmitError::Append(AppendError::Access(AccessError::Contended)))
+                    if attempt < MAX_ATTEMPTS =>
+                {
                     attempt += 1;
                 }
                 answer => return answer,

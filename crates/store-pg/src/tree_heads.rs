@@ -73,15 +73,8 @@ impl Statement for NewestHead<'_> {
     }
 }
 
-type NewestRow = (
-    Option<i64>,
-    Option<Vec<u8>>,
-    Option<Vec<u8>>,
-    Option<PgTimestamp>,
-    Option<i64>,
-    PgTimestamp,
-    bool,
-);
+type NewestRow =
+    (Option<i64>, Option<Vec<u8>>, Option<Vec<u8>>, Option<PgTimestamp>, Option<i64>, PgTimestamp, bool);
 
 /// Reads the newest head; an empty log has one of size 0.
 pub(crate) async fn newest(

@@ -173,7 +173,9 @@ impl<'a> AppendStatement<'a> {
         columns.versions.push(i32::try_from(write.version).expect("a version fits an integer column"));
         columns.initial.push(json(&pair.initial));
         columns.modified.push(json(&pair.modified));
-        columns.positions.push(to_bigint(first + u64::try_from(write.last_event).expect("an index fits 64 bits")));
+        columns
+            .positions
+            .push(to_bigint(first + u64::try_from(write.last_event).expect("an index fits 64 bits")));
         columns.last_updated.push(to_pg(pair.modified.last_updated));
         columns.deleted_at.push(deleted_at);
         for member in &write.members_added {

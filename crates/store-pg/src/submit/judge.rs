@@ -159,8 +159,11 @@ impl Judgement {
     }
 
     fn hash(&mut self, batch: &[FormSubmission]) {
-        self.hashed =
-            self.accepted.iter().map(|index| HashedEvent::new(batch[*index].clone(), random_salts())).collect();
+        self.hashed = self
+            .accepted
+            .iter()
+            .map(|index| HashedEvent::new(batch[*index].clone(), random_salts()))
+            .collect();
     }
 
     /// The rows beside the events, for a log of `size`.
