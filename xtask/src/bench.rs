@@ -64,6 +64,5 @@ pub(crate) fn run(workspace: &Workspace, area: Area, output: Output) -> anyhow::
     let server = pg::provision(workspace, &task, Profile::Durable, Way::forced()?)?;
     let databases = Databases::claim(&server.url)?;
     command.env("DATABASE_URL", databases.create("bench")?.as_str());
-    task.mark(&mut command);
     process::run(&mut command)
 }

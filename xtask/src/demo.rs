@@ -21,7 +21,7 @@ pub(crate) fn prepare_and_run(workspace: &Workspace) -> anyhow::Result<()> {
 }
 
 /// Shows the product on an empty database, by the `veritrail` program alone. Files of the demo belong in the task's
-/// folder, which goes with it; programs are run through `process`, marked by the task.
+/// folder, which goes with it; programs are run through `process`, which ends them when we are told to stop.
 fn run(task: &Run, database: &ServerUrl, veritrail: &Path) -> anyhow::Result<()> {
     eprintln!("the demo's files are in {}", task.folder().display());
     cli_binary::migrate(veritrail, database)

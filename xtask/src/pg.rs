@@ -186,7 +186,7 @@ fn attempt(workspace: &Workspace, run: &Run, profile: Profile, way: Way) -> anyh
 }
 
 fn private_cluster(run: &Run, profile: Profile, way: Way, binaries: Binaries) -> anyhow::Result<Server> {
-    let cluster = Cluster::create(&run.folder().join("pg"), &binaries, profile, |command| run.mark(command))?;
+    let cluster = Cluster::create(&run.folder().join("pg"), &binaries, profile)?;
     Ok(Server { way, url: cluster.url, programs: Some(binaries) })
 }
 

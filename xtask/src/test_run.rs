@@ -45,7 +45,6 @@ pub(crate) fn run_with(
         .env("VERITRAIL_SKIP_FILE", &skip_file)
         .env("VERITRAIL_BIN", &veritrail);
     tell_programs(&mut command, &server);
-    run.mark(&mut command);
     let status = process::status(&mut command)?;
 
     let skips = count_skips(&fs::read_to_string(&skip_file).unwrap_or_default());
