@@ -3,8 +3,9 @@
 //! The migrations are the folders of `sql/`. The ledger of those that were applied is our own table in the
 //! schema `veritrail`, never one that is shared with a host application. Queries are in `veritrail-store-pg`.
 
-use diesel::migration::MigrationSource;
+use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
+use diesel::result::QueryResult;
 use diesel_async::{
     AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
 };
@@ -72,7 +73,7 @@ pub async fn revert_all(database_url: &str) -> Result<Vec<String>, MigrateError>
 pub async fn status(database_url: &str) -> Result<Vec<MigrationState>, MigrateError> {
     run(database_url, |harness| {
         let applied = harness.applied_migrations()?;
-        let migrations: Vec<Box<dyn diesel::migration::Migration<Pg>>> = MIGRATIONS.migrations()?;
+        let migrations: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations()?;
         let mut states: Vec<MigrationState> = migrations
             .iter()
             .map(|migration| MigrationState {
@@ -84,6 +85,48 @@ pub async fn status(database_url: &str) -> Result<Vec<MigrationState>, MigrateEr
         Ok(states)
     })
     .await
+}
+
+/// Names the migrations that the database of an open connection lacks, oldest first; none where its schema is current.
+///
+/// Reads alone, so that a role that may not migrate can ask. A database that is ahead of this crate lacks nothing.
+///
+/// # Errors
+/// The connection is gone, or its role may not read the ledger.
+pub async fn pending(connection: &mut AsyncPgConnection) -> QueryResult<Vec<String>> {
+    // A name that is looked up is no error where the table is missing, which would spoil the caller's transaction.
+    let found = "SELECT to_regclass('veritrail.__diesel_schema_migrations') IS NOT NULL AS found";
+    let ledger: Found = diesel::sql_query(found).get_result(connection).await?;
+    let applied: Vec<Applied> = if ledger.found {
+        let versions = "SELECT version::text AS version FROM veritrail.__diesel_schema_migrations";
+        diesel::sql_query(versions).load(connection).await?
+    } else {
+        Vec::new()
+    };
+    let migrations: Vec<Box<dyn Migration<Pg>>> =
+        MIGRATIONS.migrations().map_err(diesel::result::Error::QueryBuilderError)?;
+    let mut names: Vec<String> = migrations
+        .iter()
+        .filter(|migration| {
+            let version = migration.name().version().to_string();
+            !applied.iter().any(|row| row.version == version)
+        })
+        .map(|migration| migration.name().to_string())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+#[derive(diesel::QueryableByName)]
+struct Found {
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    found: bool,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
 }
 
 type Harness = AsyncMigrationHarness<AsyncPgConnection>;

@@ -151,6 +151,16 @@ impl Session<'_> {
         logs::find(&mut self.connection, self.tenant, LogName::Events).await
     }
 
+    /// Checks that the database has every migration that this crate was built with.
+    ///
+    /// # Errors
+    /// [`AccessError::NotMigrated`] where one is missing; otherwise [`AccessError::Database`],
+    /// [`AccessError::Unreachable`].
+    pub async fn check_schema(&mut self) -> Result<(), AccessError> {
+        let pending = veritrail_migrations::pending(&mut self.connection).await?;
+        if pending.is_empty() { Ok(()) } else { Err(AccessError::NotMigrated) }
+    }
+
     /// Whether a transaction is open that someone else will end.
     pub(crate) fn is_within_transaction(&mut self) -> bool {
         matches!(self.connection, Connection::Callers(_))
