@@ -2,6 +2,8 @@
 //!
 //! Not here: the other routes.
 
+#![expect(clippy::unwrap_used, reason = "clippy takes the functions beside the tests for no tests")]
+
 use tokio::net::TcpListener;
 use veritrail_client::{Client, RequestError};
 use veritrail_store_pg::PgEventStore;

@@ -3,6 +3,8 @@
 //!
 //! Not here: how the vectors are made (`tests/vectors/make.py`).
 
+#![expect(clippy::unwrap_used, reason = "clippy takes the functions beside the tests for no tests")]
+
 use std::collections::HashMap;
 
 use serde::Deserialize;

@@ -23,7 +23,7 @@ pub(crate) async fn ready(State(store): State<PgEventStore>) -> (StatusCode, Jso
     let database = match tokio::time::timeout(READY_TIMEOUT, ask(&store)).await {
         Ok(Ok(())) => DatabaseHealth::Ready,
         Ok(Err(error)) => {
-            tracing::warn!(%error, "the server is not ready");
+            tracing::warn!(error = &error as &dyn std::error::Error, "the server is not ready");
             classify(&error)
         }
         Err(_) => {

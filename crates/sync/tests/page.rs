@@ -2,10 +2,12 @@
 //!
 //! Not here: range proofs by themselves (`veritrail-merkle`) and cursors.
 
+#![expect(clippy::unwrap_used, reason = "clippy takes the functions beside the tests for no tests")]
+
 use uuid::Uuid;
 use veritrail_core::{
-    Envelope, EventHead, FormSubmission, Hash, Json, LeafParts, Position, SALT_BYTES, Salts, StoredEvent,
-    Subject, SyncLevel, Timestamp, TreeHead, leaf_hash,
+    FormSubmission, Hash, Json, LeafParts, Position, SALT_BYTES, Salts, StoredEvent, Subject, SyncLevel,
+    Timestamp, TreeHead,
 };
 use veritrail_merkle::checkpoint::Checkpoint;
 use veritrail_merkle::{CompactRange, Sha256Hasher, VerifyError, proof, root_of_leaves};
