@@ -7,4 +7,5 @@ mod account;
 pub mod database;
 mod owner;
 pub mod program;
+pub mod sample;
 pub mod server;
