@@ -87,13 +87,13 @@ async fn late_and_fast_devices_events_are_delivered() {
 /// A writer that stays open does not let later positions be seen before its own.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_writer_that_stays_open_loses_no_event() {
-    use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+    use diesel_async::{AnsiTransactionManager, AsyncConnection, AsyncPgConnection, TransactionManager};
     use veritrail_store_pg::diesel_async;
 
     let database = TestDatabase::create().await;
     let store = filled(&database, 3).await;
     let mut slow = AsyncPgConnection::establish(database.url()).await.unwrap();
-    slow.batch_execute("BEGIN").await.unwrap();
+    AnsiTransactionManager::begin_transaction(&mut slow).await.unwrap();
     submit(&mut store.within(&mut slow), &individuals(3, 2)).await;
 
     let other = store.clone();
@@ -103,7 +103,7 @@ async fn a_writer_that_stays_open_loses_no_event() {
     let mut session = store.session().await.unwrap();
     let page = session.events_since(&Cursor::Start, 100).await.unwrap();
     assert_eq!(page.events.len(), 3, "neither the open writer's events nor any after them");
-    slow.batch_execute("COMMIT").await.unwrap();
+    AnsiTransactionManager::commit_transaction(&mut slow).await.unwrap();
     waiting.await.unwrap();
     let rest = session.events_since(&page.cursor, 100).await.unwrap();
     let guids: Vec<&str> = rest.events.iter().map(|stored| stored.event.guid.as_str()).collect();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AnsiTransactionManager, AsyncConnection, AsyncPgConnection, TransactionManager};
 use veritrail_core::{BundleError, ProofBundle};
 use veritrail_merkle::checkpoint;
 use veritrail_store_pg::diesel_async;
@@ -110,7 +110,7 @@ async fn nothing_is_signed_inside_a_transaction() {
     let (database, folder) = (TestDatabase::create().await, tempfile::tempdir().unwrap());
     let (store, signer) = (store(&database, "a"), signer(folder.path()));
     let mut connection = AsyncPgConnection::establish(database.url()).await.unwrap();
-    connection.batch_execute("BEGIN").await.unwrap();
+    AnsiTransactionManager::begin_transaction(&mut connection).await.unwrap();
     let mut session = store.within(&mut connection);
     submit(&mut session, &individuals(0, 1)).await;
     let refused = session.publish(&signer, WithoutMemory::Refuse).await;

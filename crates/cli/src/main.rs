@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     match answer {
         Ok(outcome) => outcome.into(),
         Err(error) => {
-            eprintln!("veritrail: {error:#}");
+            eprintln!("veritrail: {}", show::visible(&format!("{error:#}")));
             Outcome::of_error(&error).into()
         }
     }

@@ -1,4 +1,4 @@
-//! Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 database out of reach.
+//! Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 the database is out of reach or fails.
 
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ pub(crate) enum Outcome {
     No,
     /// Wrong usage or input.
     Usage,
-    /// The database is out of reach.
+    /// The database is out of reach, or could not carry a statement out.
     Unreachable,
 }
 
@@ -53,11 +53,12 @@ impl Outcome {
                 return Self::Usage;
             }
             match cause.downcast_ref::<AccessError>() {
-                Some(AccessError::Unreachable(_) | AccessError::PoolTimeout) => return Self::Unreachable,
                 Some(AccessError::NotMigrated) => return Self::Usage,
-                _ => {}
+                Some(AccessError::Corrupt(_)) | None => {}
+                // A failing statement is no answer about the events either.
+                Some(_) => return Self::Unreachable,
             }
-            if let Some(MigrateError::Connect(_)) = cause.downcast_ref::<MigrateError>() {
+            if cause.is::<MigrateError>() {
                 return Self::Unreachable;
             }
         }

@@ -21,8 +21,26 @@ pub(crate) fn table(headings: &[&str]) -> Table {
     table
 }
 
-/// Prints one line on stdout. A reader that has gone away ends the program quietly.
+/// Prints text for people on stdout: what devices sent may hold control characters, which would reach the terminal.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    raw(&visible(text))
+}
+
+/// The text with its control characters, but for line ends, as escapes.
+pub(crate) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// Prints one line on stdout as it is. A reader that has gone away ends the program quietly.
+pub(crate) fn raw(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text}") {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
@@ -32,13 +50,13 @@ pub(crate) fn line(text: &str) -> anyhow::Result<()> {
 
 /// Prints one JSON value on a line of stdout.
 pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    line(&serde_json::to_string(value)?)
+    raw(&serde_json::to_string(value)?)
 }
 
 /// Prints a line for people on stderr, unless they asked for quiet.
 pub(crate) fn note(global: &Global, text: &str) {
     if !global.quiet {
-        eprintln!("{text}");
+        eprintln!("{}", visible(text));
     }
 }
 

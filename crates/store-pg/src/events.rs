@@ -91,7 +91,7 @@ impl TryFrom<EventRow> for StoredEvent {
 struct ByPosition<'a> {
     tenant: &'a str,
     begin: i64,
-    end: i64,
+    last: i64,
     limit: i64,
 }
 
@@ -105,7 +105,7 @@ impl Statement for ByPosition<'_> {
         match number {
             1 => out.push_bind_param::<Text, _>(&self.tenant),
             2 => out.push_bind_param::<BigInt, _>(&self.begin),
-            3 => out.push_bind_param::<BigInt, _>(&self.end),
+            3 => out.push_bind_param::<BigInt, _>(&self.last),
             4 => out.push_bind_param::<BigInt, _>(&self.limit),
             other => unknown_parameter(other),
         }
@@ -152,18 +152,18 @@ impl Statement for AtPositions<'_> {
     }
 }
 
-/// Rows with a position in [`begin`, `end`), in order, `limit` at most.
+/// Rows with a position from `begin` to `last`, in order, `limit` at most.
 pub(crate) async fn by_position(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
     begin: u64,
-    end: u64,
+    last: u64,
     limit: u32,
 ) -> Result<Vec<EventRow>, AccessError> {
     let statement = ByPosition {
         tenant: tenant.as_str(),
         begin: i64::try_from(begin).unwrap_or(i64::MAX),
-        end: i64::try_from(end).unwrap_or(i64::MAX),
+        last: i64::try_from(last).unwrap_or(i64::MAX),
         limit: i64::from(limit),
     };
     Ok(Prepared(statement).load(connection).await?)

@@ -104,6 +104,9 @@ impl PgEventStore {
 
     /// Makes a session of the caller's connection: every operation takes part in the transaction that is open on
     /// it, and takes no connection from the pool.
+    ///
+    /// The transaction is one that diesel-async has begun (`transaction`, `build_transaction` or a transaction
+    /// manager): one that was begun by sending `BEGIN` as text is unknown to it and would be ended here.
     pub fn within<'c>(&'c self, connection: &'c mut AsyncPgConnection) -> Session<'c> {
         Session {
             connection: Connection::Callers(connection),

@@ -95,11 +95,13 @@ pub enum Finding {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// There are more rows than the newest head says.
-    #[error("{rows} rows are stored, but the newest tree head has size {head}")]
-    RowsBeyondHead {
-        /// Number of positions.
-        rows: u64,
+    /// There are rows at or after the position at which the newest head says that the log ends.
+    #[error("event {guid} at position {position} stands beyond the newest tree head, which has size {head}")]
+    RowBeyondHead {
+        /// Where it stands.
+        position: i64,
+        /// The event's guid as it is stored.
+        guid: String,
         /// Size of the newest head.
         head: u64,
     },
@@ -143,7 +145,7 @@ impl Finding {
             Self::LeafReplaced { .. } => "leaf-replaced",
             Self::Tile { .. } => "tile",
             Self::Head { .. } => "head",
-            Self::RowsBeyondHead { .. } => "rows-beyond-head",
+            Self::RowBeyondHead { .. } => "row-beyond-head",
             Self::HeadBehindCheckpoint { .. } => "head-behind-checkpoint",
             Self::CheckpointRoot { .. } => "checkpoint-root",
             Self::CheckpointNote { .. } => "checkpoint-note",
@@ -158,7 +160,9 @@ impl Finding {
                 Some((position.0, guid.as_str()))
             }
             Self::LeafReplaced { position, guid } => Some((position.0, guid)),
-            Self::EventUnreadable { position, guid, .. } => Some((u64::try_from(*position).ok()?, guid)),
+            Self::EventUnreadable { position, guid, .. } | Self::RowBeyondHead { position, guid, .. } => {
+                Some((u64::try_from(*position).ok()?, guid))
+            }
             _ => None,
         }
     }
@@ -173,8 +177,8 @@ pub struct Report {
     pub epoch: Epoch,
     /// Events that were recomputed.
     pub size: u64,
-    /// The root that the rows give.
-    pub root: Hash,
+    /// The root that the rows give; `None` where rows are missing.
+    pub root: Option<Hash>,
     /// Size of the newest checkpoint that is signed by a trusted key; without keys, of the newest one.
     pub checkpoint: Option<u64>,
     /// Whether signatures were checked: not without keys.
@@ -236,10 +240,10 @@ async fn verify(
     let (tenant, epoch) = (subject.tenant, subject.log.epoch);
     let newest = tree_heads::newest(connection, tenant, LogName::Events, epoch).await?;
     let published = checkpoints::all(connection, tenant, LogName::Events, epoch).await?;
-    let mut walk = Walk::new(subject, &published);
+    let mut walk = Walk::new(subject, &published, &newest);
     walk.rows(connection).await?;
     walk.upper_tiles(connection).await?;
-    walk.newest_head(&newest);
+    walk.rows_beyond(connection).await?;
     let (mut report, roots) = walk.into_report();
     signed::check(&mut report, subject, &published, &roots, trusted);
     if let Some(size) = report.checkpoint.filter(|size| *size < report.size) {
@@ -255,8 +259,7 @@ async fn stamp_at(
     tenant: &TenantId,
     position: u64,
 ) -> Result<Option<Timestamp>, AccessError> {
-    let rows =
-        crate::events::by_position(connection, tenant, position, position.saturating_add(1), 1).await?;
+    let rows = crate::events::by_position(connection, tenant, position, position, 1).await?;
     // A row that cannot be believed is in the findings already.
     let stored = rows.into_iter().next().and_then(|row| veritrail_core::StoredEvent::try_from(row).ok());
     Ok(stored.map(|stored| stored.recorded_at))

@@ -1,7 +1,7 @@
 //! `events`, `entity` and `timeline`.
 
 use serde::Serialize;
-use veritrail_store_pg::veritrail_core::{Json, StoredEvent, Timestamp};
+use veritrail_store_pg::veritrail_core::{FormSubmission, Json, StoredEvent, Timestamp};
 use veritrail_store_pg::veritrail_sync::{Cursor, MAX_PAGE};
 use veritrail_store_pg::{Moment, ReadError, Session};
 
@@ -27,7 +27,7 @@ pub(crate) async fn events(global: &Global, args: &Events) -> anyhow::Result<Out
     }
     if args.from.is_some() || args.to.is_some() {
         let bound = |given: Option<Timestamp>, default: &str| {
-            given.map_or_else(|| default.parse().expect("a constant instant"), |given| given)
+            given.unwrap_or_else(|| default.parse().expect("a constant instant"))
         };
         let (from, to) = (bound(args.from, FIRST_INSTANT), bound(args.to, LAST_INSTANT));
         let events = session.events_between(from, to, args.limit).await.map_err(as_usage)?;
@@ -73,19 +73,22 @@ fn as_usage(error: ReadError) -> anyhow::Error {
     }
 }
 
+/// Written member by member: a `serde_json::Value` in between would change numbers.
+#[derive(Serialize)]
+struct PageAnswer<'a> {
+    events: Vec<&'a FormSubmission>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
 fn print(global: &Global, events: &[StoredEvent], cursor: Option<&Cursor>) -> anyhow::Result<Outcome> {
     if global.json {
-        let events: Vec<_> = events.iter().map(|stored| &stored.event).collect();
-        match cursor {
-            Some(cursor) => {
-                show::json(&serde_json::json!({ "events": events, "cursor": cursor.to_string() }))?;
-            }
-            None => show::json(&serde_json::json!({ "events": events }))?,
-        }
+        let events = events.iter().map(|stored| &stored.event).collect();
+        show::json(&PageAnswer { events, cursor: cursor.map(Cursor::to_string) })?;
         return Ok(Outcome::Done);
     }
     for stored in events {
-        show::line(&stored.event.to_json())?;
+        show::raw(&stored.event.to_json())?;
     }
     Ok(Outcome::Done)
 }
@@ -115,7 +118,7 @@ pub(crate) async fn entity(global: &Global, args: &Entity) -> anyhow::Result<Out
     };
     let text =
         if global.json { serde_json::to_string(&state)? } else { serde_json::to_string_pretty(&state)? };
-    show::line(&text)?;
+    show::raw(&text)?;
     Ok(Outcome::Done)
 }
 

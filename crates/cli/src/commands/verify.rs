@@ -18,7 +18,7 @@ struct Answer {
     log_id: String,
     epoch: u32,
     size: u64,
-    root: Hash,
+    root: Option<Hash>,
     checkpoint: Option<CheckpointAnswer>,
     unpublished: u64,
     unpublished_since: Option<String>,
@@ -92,7 +92,8 @@ async fn continues(
     if kept.size > report.size {
         return Ok(Err(format!("it has size {}, the log has {}", kept.size, report.size)));
     }
-    match session.prove_consistency((kept.size, kept.root), (report.size, report.root)).await {
+    let Some(root) = report.root else { return Ok(Err("rows are missing".to_owned())) };
+    match session.prove_consistency((kept.size, kept.root), (report.size, root)).await {
         Ok(_) => Ok(Ok(())),
         Err(ProveError::Access(error)) => Err(error.into()),
         Err(error) => Ok(Err(error.to_string())),
@@ -130,7 +131,8 @@ fn print(answer: &Answer) -> anyhow::Result<()> {
         "log {} (epoch {}): {} events recomputed",
         answer.log_id, answer.epoch, answer.size
     ))?;
-    show::line(&format!("  root        {}", answer.root))?;
+    let root = answer.root.map_or_else(|| "unknown: rows are missing".to_owned(), |root| root.to_string());
+    show::line(&format!("  root        {root}"))?;
     let checkpoint = match &answer.checkpoint {
         None => "none".to_owned(),
         Some(CheckpointAnswer { size, signature_checked: true }) => format!("size {size}, signature checked"),

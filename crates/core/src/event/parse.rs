@@ -159,7 +159,8 @@ pub(super) fn with_context(
     check_context(&node)?;
     let stored = event.metadata.take();
     let stored = stored.as_ref().map_or("{}", Json::as_str);
-    let Node::Object(mut members) = parse_json(stored, MAX_JSON_DEPTH, Numbers::Nearest)? else {
+    // The metadata itself and `extra` stand around values that have the whole depth to themselves.
+    let Node::Object(mut members) = parse_json(stored, MAX_JSON_DEPTH + 2, Numbers::Nearest)? else {
         return Err(InvalidEvent::WrongType { field: "metadata", expected: "an object", value: cut(stored) });
     };
     replace(&mut members, "context", node);

@@ -67,9 +67,8 @@ pub(crate) fn stamp_events(
     submitted_by: &Subject,
 ) -> Vec<StoredEvent> {
     let mut previous = head.recorded_at.max(base_stamp);
-    let mut position = head.size().0;
     let mut stamped = Vec::with_capacity(events.len());
-    for hashed in events {
+    for (position, hashed) in (head.size().0..).zip(events) {
         let recorded_at = next_stamp(clock, previous);
         let envelope = Envelope {
             log_id,
@@ -89,7 +88,6 @@ pub(crate) fn stamp_events(
             leaf_hash,
         });
         previous = Some(recorded_at);
-        position += 1;
     }
     stamped
 }

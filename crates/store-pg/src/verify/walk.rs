@@ -1,29 +1,38 @@
 //! Walks the rows of a log once, in position order, and recomputes leaves, tiles and roots from them.
+//!
+//! Where rows are missing, roots behind the gap cannot be told any more; leaves are still compared with their tiles.
 
 use std::collections::BTreeMap;
 
 use diesel_async::AsyncPgConnection;
 use veritrail_core::{Hash, LogName, Position, StoredEvent, Timestamp};
-use veritrail_merkle::{CompactRange, Sha256Hasher, TreeHasher, root_of_leaves};
+use veritrail_merkle::{CompactRange, Sha256Hasher, root_of_leaves};
 
 use super::{Finding, MAX_FINDINGS, PAGE, Report, Subject};
 use crate::append::TILE_WIDTH;
 use crate::checkpoints::CheckpointRow;
-use crate::convert::{Place, to_bigint};
+use crate::convert::{Place, concat, to_bigint};
 use crate::error::AccessError;
 use crate::events::{self, EventRow};
 use crate::merkle_tiles::{self, TreeOf};
 use crate::tree_heads::{self, HeadRow, Newest};
 
+/// Stored leaf tiles over a page: (root, hashes) by index.
+type Tiles = BTreeMap<u64, (Vec<u8>, Vec<u8>)>;
+
 /// The state of a walk.
 pub(super) struct Walk<'a> {
     subject: &'a Subject<'a>,
-    frontier: CompactRange,
+    /// Size of the newest head: rows from there on are out of band.
+    head: u64,
+    published: Option<u64>,
+    /// The tree of the rows so far; `None` behind a gap.
+    frontier: Option<CompactRange>,
     /// Position that the next row must have.
     next: u64,
     last_stamp: Option<Timestamp>,
-    /// Leaves of the tile that is not full yet, with their guids.
-    open_tile: Vec<(Hash, String)>,
+    /// Leaves of the tile that is not full yet: place within it, leaf, guid.
+    open_tile: Vec<(u64, Hash, String)>,
     /// Roots of the full leaf tiles: the hashes of the level above.
     tile_roots: Vec<Hash>,
     /// Recomputed roots at the sizes of checkpoints.
@@ -35,10 +44,12 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(subject: &'a Subject<'a>, published: &[CheckpointRow]) -> Self {
+    pub(super) fn new(subject: &'a Subject<'a>, published: &[CheckpointRow], newest: &Newest) -> Self {
         Self {
             subject,
-            frontier: CompactRange::empty(0),
+            head: newest.head.size().0,
+            published: newest.published,
+            frontier: Some(CompactRange::empty(0)),
             next: 0,
             last_stamp: None,
             open_tile: Vec::new(),
@@ -50,29 +61,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Reads all rows, page by page, with the tiles and heads that stand over each page.
+    /// Reads the rows below the newest head, page by page, with the tiles and heads that stand over each page.
     pub(super) async fn rows(&mut self, connection: &mut AsyncPgConnection) -> Result<(), AccessError> {
-        let (tenant, epoch) = (self.subject.tenant, self.subject.log.epoch);
-        loop {
-            let from = self.next;
-            let page = events::by_position(connection, tenant, from, u64::MAX, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            let end = u64::try_from(last.position).unwrap_or(u64::MAX).saturating_add(1);
-            let heads =
-                tree_heads::kept(connection, tenant, LogName::Events, epoch, to_bigint(from), to_bigint(end))
-                    .await?;
-            let tiles = merkle_tiles::stored_tiles(
-                connection,
-                self.tree(end),
-                0,
-                from / TILE_WIDTH,
-                end.div_ceil(TILE_WIDTH),
-            )
-            .await?;
-            let mut tiles: BTreeMap<u64, (Vec<u8>, Vec<u8>)> = tiles
-                .into_iter()
-                .filter_map(|(index, root, hashes)| Some((u64::try_from(index).ok()?, (root, hashes))))
-                .collect();
+        while let Some(last) = self.head.checked_sub(1).filter(|last| self.next <= *last) {
+            let page = events::by_position(connection, self.subject.tenant, self.next, last, PAGE).await?;
+            let Some(end) = page.last().and_then(|row| u64::try_from(row.position).ok()) else { break };
+            let (mut tiles, heads) = self.over_page(connection, end + 1).await?;
             let mut heads = heads.into_iter().peekable();
             for row in page {
                 self.row(row, &mut tiles);
@@ -85,16 +79,46 @@ impl<'a> Walk<'a> {
                 }
             }
         }
+        if self.next < self.head {
+            self.gap(self.head);
+        }
+        if let Some(checkpoint) = self.published.filter(|published| *published > self.head) {
+            self.find(Finding::HeadBehindCheckpoint { head: self.head, checkpoint });
+        }
+        Ok(())
     }
 
-    fn row(&mut self, row: EventRow, tiles: &mut BTreeMap<u64, (Vec<u8>, Vec<u8>)>) {
-        let position = u64::try_from(row.position).expect("a check keeps positions from being negative");
+    /// The stored leaf tiles and kept heads that stand over the rows from the present position to `end`.
+    async fn over_page(
+        &self,
+        connection: &mut AsyncPgConnection,
+        end: u64,
+    ) -> Result<(Tiles, Vec<HeadRow>), AccessError> {
+        let (tenant, epoch, from) = (self.subject.tenant, self.subject.log.epoch, self.next);
+        let (after, to) = (to_bigint(from), to_bigint(end));
+        let heads = tree_heads::kept(connection, tenant, LogName::Events, epoch, after, to).await?;
+        let (first, behind) = (from / TILE_WIDTH, end.div_ceil(TILE_WIDTH));
+        let tiles = merkle_tiles::stored_tiles(connection, self.tree(), 0, first, behind).await?;
+        let by_index = |(index, root, hashes)| Some((u64::try_from(index).ok()?, (root, hashes)));
+        Ok((tiles.into_iter().filter_map(by_index).collect(), heads))
+    }
+
+    /// Names rows that stand where the newest head says that the log has ended.
+    pub(super) async fn rows_beyond(
+        &mut self,
+        connection: &mut AsyncPgConnection,
+    ) -> Result<(), AccessError> {
+        let rows = events::by_position(connection, self.subject.tenant, self.head, u64::MAX, PAGE).await?;
+        for row in rows {
+            self.find(Finding::RowBeyondHead { position: row.position, guid: row.guid, head: self.head });
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, row: EventRow, tiles: &mut Tiles) {
+        let position = u64::try_from(row.position).expect("rows are read from position 0 on");
         if position > self.next {
-            self.find(Finding::Missing { from: self.next, to: position - 1 });
-            // The leaves that are gone are unknown; what follows is compared with its tiles alone.
-            while self.next < position {
-                self.leaf(Sha256Hasher.empty_root(), String::new(), tiles);
-            }
+            self.gap(position);
         }
         let (stored_position, guid, stored_leaf) = (row.position, row.guid.clone(), row.leaf_hash.clone());
         match StoredEvent::try_from(row) {
@@ -105,10 +129,29 @@ impl<'a> Walk<'a> {
             Err(corrupt) => {
                 let column = corrupt.column;
                 self.find(Finding::EventUnreadable { position: stored_position, guid: guid.clone(), column });
-                let leaf = Hash::try_from(stored_leaf.as_slice()).unwrap_or(Sha256Hasher.empty_root());
-                self.leaf(leaf, guid, tiles);
+                self.last_stamp = None;
+                match Hash::try_from(stored_leaf.as_slice()) {
+                    Ok(leaf) => self.leaf(leaf, guid, tiles),
+                    Err(_) => self.skip_to(position + 1),
+                }
             }
         }
+    }
+
+    /// Notes that rows up to `position` are missing.
+    fn gap(&mut self, position: u64) {
+        self.find(Finding::Missing { from: self.next, to: position - 1 });
+        self.skip_to(position);
+    }
+
+    /// Goes on at a position without the leaves before it: roots cannot be told any more.
+    fn skip_to(&mut self, position: u64) {
+        self.frontier = None;
+        self.last_stamp = None;
+        if position / TILE_WIDTH != self.next / TILE_WIDTH {
+            self.open_tile.clear();
+        }
+        self.next = position;
     }
 
     fn event(&mut self, stored: &StoredEvent) {
@@ -124,13 +167,14 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes the leaf at the next position into the tree and compares a tile that is full with the stored one.
-    fn leaf(&mut self, leaf: Hash, guid: String, tiles: &mut BTreeMap<u64, (Vec<u8>, Vec<u8>)>) {
-        self.frontier.append(&Sha256Hasher, leaf, |_, _| {});
-        self.open_tile.push((leaf, guid));
+    fn leaf(&mut self, leaf: Hash, guid: String, tiles: &mut Tiles) {
+        if let Some(frontier) = &mut self.frontier {
+            frontier.append(&Sha256Hasher, leaf, |_, _| {});
+        }
+        self.open_tile.push((self.next % TILE_WIDTH, leaf, guid));
         self.next += 1;
-        if self.roots.contains_key(&self.next) {
-            let root = self.frontier.root(&Sha256Hasher);
-            self.roots.insert(self.next, root);
+        if let Some(root) = self.roots.get_mut(&self.next) {
+            *root = self.frontier.as_ref().and_then(|frontier| frontier.root(&Sha256Hasher));
         }
         if self.next.is_multiple_of(TILE_WIDTH) {
             let index = self.next / TILE_WIDTH - 1;
@@ -140,20 +184,20 @@ impl<'a> Walk<'a> {
 
     fn full_leaf_tile(&mut self, index: u64, stored: Option<(Vec<u8>, Vec<u8>)>) {
         let leaves = std::mem::take(&mut self.open_tile);
-        let hashes: Vec<Hash> = leaves.iter().map(|(leaf, _)| *leaf).collect();
+        let hashes: Vec<Hash> = leaves.iter().map(|(_, leaf, _)| *leaf).collect();
+        let is_whole = u64::try_from(hashes.len()) == Ok(TILE_WIDTH);
         let root = root_of_leaves(&Sha256Hasher, &hashes);
         self.tile_roots.push(root);
         let Some((stored_root, stored_hashes)) = stored else {
             return self.find(Finding::Tile { level: 0, index, problem: "is missing" });
         };
-        for (place, (leaf, guid)) in leaves.into_iter().enumerate() {
-            if stored_hashes.get(place * 32..(place + 1) * 32) != Some(leaf.as_bytes().as_slice()) {
-                let place = u64::try_from(place).expect("a place within a tile is below 256");
-                let position = Position(index * TILE_WIDTH + place);
-                self.find(Finding::LeafReplaced { position, guid });
+        for (place, leaf, guid) in leaves {
+            let at = usize::try_from(place * 32).expect("a place within a tile is below 256");
+            if stored_hashes.get(at..at + 32) != Some(leaf.as_bytes().as_slice()) {
+                self.find(Finding::LeafReplaced { position: Position(index * TILE_WIDTH + place), guid });
             }
         }
-        if stored_root != root.as_bytes() {
+        if is_whole && stored_root != root.as_bytes() {
             self.find(Finding::Tile { level: 0, index, problem: "does not fold to its root" });
         }
     }
@@ -164,25 +208,27 @@ impl<'a> Walk<'a> {
         connection: &mut AsyncPgConnection,
     ) -> Result<(), AccessError> {
         let mut below = std::mem::take(&mut self.tile_roots);
+        if self.frontier.is_none() {
+            return Ok(());
+        }
+        let width = usize::try_from(TILE_WIDTH).expect("256 fits");
         let mut level = 1;
-        while u64::try_from(below.len()).is_ok_and(|len| len >= TILE_WIDTH) {
-            let width = usize::try_from(TILE_WIDTH).expect("256 fits");
+        while below.len() >= width {
             let mut roots = Vec::new();
             for (index, hashes) in (0..).zip(below.chunks_exact(width)) {
                 let root = root_of_leaves(&Sha256Hasher, hashes);
                 roots.push(root);
-                let tree = self.tree(self.next);
-                let stored = merkle_tiles::stored_tiles(connection, tree, level, index, index + 1).await?;
-                match stored.into_iter().next() {
-                    None => self.find(Finding::Tile { level, index, problem: "is missing" }),
+                let stored =
+                    merkle_tiles::stored_tiles(connection, self.tree(), level, index, index + 1).await?;
+                let problem = match stored.into_iter().next() {
+                    None => Some("is missing"),
                     Some((_, stored_root, stored_hashes)) => {
-                        let same =
-                            stored_hashes == crate::convert::concat(hashes) && stored_root == root.as_bytes();
-                        if !same {
-                            let problem = "does not hold the roots of the tiles below it";
-                            self.find(Finding::Tile { level, index, problem });
-                        }
+                        let same = stored_hashes == concat(hashes) && stored_root == root.as_bytes();
+                        (!same).then_some("does not hold the roots of the tiles below it")
                     }
+                };
+                if let Some(problem) = problem {
+                    self.find(Finding::Tile { level, index, problem });
                 }
             }
             below = roots;
@@ -192,16 +238,18 @@ impl<'a> Walk<'a> {
     }
 
     fn kept_head(&mut self, row: HeadRow) {
-        let size = self.next;
-        let after = self.agreed;
+        let (size, after) = (self.next, self.agreed);
+        let Some(frontier) = &self.frontier else { return };
         let place = Place { table: "tree_heads", key: &size };
         let problem = match tree_heads::to_head(place, row) {
             Err(_) => Some("cannot be read"),
-            Ok(head) if Some(head.root) != self.frontier.root(&Sha256Hasher) => {
+            Ok(head) if Some(head.root) != frontier.root(&Sha256Hasher) => {
                 Some("has another root than the rows")
             }
-            Ok(head) if head.frontier != self.frontier => Some("has another frontier than the rows"),
-            Ok(head) if head.recorded_at != self.last_stamp => Some("has another stamp than its last event"),
+            Ok(head) if head.frontier != *frontier => Some("has another frontier than the rows"),
+            Ok(head) if self.last_stamp.is_some() && head.recorded_at != self.last_stamp => {
+                Some("has another stamp than its last event")
+            }
             Ok(_) => None,
         };
         match problem {
@@ -210,26 +258,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Compares the newest head with the end of the rows and the newest checkpoint.
-    pub(super) fn newest_head(&mut self, newest: &Newest) {
-        let head = newest.head.size().0;
-        if self.next > head {
-            self.find(Finding::RowsBeyondHead { rows: self.next, head });
-        }
-        if self.next < head {
-            self.find(Finding::Missing { from: self.next, to: head - 1 });
-        }
-        if let Some(checkpoint) = newest.published.filter(|published| *published > head) {
-            self.find(Finding::HeadBehindCheckpoint { head, checkpoint });
-        }
-    }
-
     pub(super) fn into_report(self) -> (Report, BTreeMap<u64, Option<Hash>>) {
         let report = Report {
             log_id: self.subject.log.log_id,
             epoch: self.subject.log.epoch,
             size: self.next,
-            root: self.frontier.root(&Sha256Hasher).expect("the walk begins at 0"),
+            root: self.frontier.as_ref().and_then(|frontier| frontier.root(&Sha256Hasher)),
             checkpoint: None,
             signatures_checked: false,
             unpublished: self.next,
@@ -240,8 +274,8 @@ impl<'a> Walk<'a> {
         (report, self.roots)
     }
 
-    fn tree(&self, stored: u64) -> TreeOf<'a> {
-        TreeOf { tenant: self.subject.tenant, epoch: self.subject.log.epoch, stored }
+    fn tree(&self) -> TreeOf<'a> {
+        TreeOf { tenant: self.subject.tenant, epoch: self.subject.log.epoch, stored: self.head }
     }
 
     fn find(&mut self, finding: Finding) {
