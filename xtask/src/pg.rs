@@ -139,7 +139,7 @@ pub(crate) fn provision(
         Ok((server, version))
     });
     let (server, version) = server?;
-    eprintln!("PostgreSQL {version} by {} ({})", server.way.name(), server.way.describe());
+    eprintln!("PostgreSQL {version}: {}", server.way.describe());
     Ok(server)
 }
 

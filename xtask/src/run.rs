@@ -65,6 +65,8 @@ impl Run {
                     container::remove_of(&owner::file(&folder));
                 }
                 remove(&folder);
+                // Servers that tests of this run have started die with it, and their owners are dead by now.
+                sweep_folder(&std::env::temp_dir());
                 if let Some(pointer) = pointer {
                     let _ = fs::remove_file(pointer);
                 }
@@ -118,8 +120,9 @@ pub(crate) fn reachable_folder(preferred: &Path) -> anyhow::Result<PathBuf> {
 pub(crate) fn sweep(workspace: &Workspace) {
     container::sweep();
     let pg = workspace.pg_folder();
-    sweep_folder(&std::env::temp_dir());
+    // In this order: a dead run's tests, which end with it, own the servers in the temp folder.
     sweep_folder(&pg);
+    sweep_folder(&std::env::temp_dir());
     remove_stale_pointers(&pg);
 }
 
@@ -131,7 +134,7 @@ fn sweep_folder(root: &Path) {
         let ours = metadata.is_dir() && metadata.uid() == geteuid().as_raw();
         let named = entry.file_name().to_string_lossy().starts_with(FOLDER_PREFIX);
         if ours && named && !is_alive(&owner::file(&entry.path())) {
-            eprintln!("sweeping {}, whose owner is dead", entry.path().display());
+            eprintln!("removing {}, whose owner is dead", entry.path().display());
             remove(&entry.path());
         }
     }

@@ -65,7 +65,7 @@ pub(crate) fn start(run: &Run, profile: Profile) -> anyhow::Result<ServerUrl> {
     run.expect_containers();
     // A signal waits until the engine knows the container, so that the removal after it finds it.
     let container =
-        shutdown::without_interruption(|| block_on(timeout(CREATE_TIMEOUT, async { request.start().await })));
+        shutdown::without_interruption(|| block_on(async { timeout(CREATE_TIMEOUT, request.start()).await }));
     // The run removes the container, by its label, in every way that a run can end; a second removal would only fail.
     let container = ManuallyDrop::new(container.context("the engine took too long to start a container")??);
     let (host, port) = block_on(async {
