@@ -1,38 +1,197 @@
-//! `cargo xtask demo`: the product at work on real input.
+//! `cargo xtask demo`: the product at work on real input. Three registers submit their files; then the demo shows a
+//! household then and now, proves an event, copies the logs, edits a row behind the store's back and finds it.
 //!
-//! Not here: the server it runs on (`pg`) and what is removed after it (`run`).
+//! Everything runs through the `veritrail` program, as a user would run it, and each answer is compared with the one
+//! that the files' generator knows to be right. Not here: the server it runs on (`pg`) and what is removed after it
+//! (`run`).
 
+mod databases;
+mod edit;
 mod generate;
+mod household;
+mod program;
+mod proof;
+mod replica;
+mod screen;
+mod submit;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use crate::cli_binary::{self, Build};
 use crate::pg::{self, Profile, Server, Way};
 use crate::run::Run;
 use crate::workspace::Workspace;
+use databases::Databases;
+use generate::Plan;
+use program::{Call, Program};
+
+/// The origin's prefix, for which the demo's key signs.
+const KEY_NAME: &str = "demo.example/registry";
+const KEY_FILE: &str = "registry.key";
+/// The store's database among the demo's.
+const STORE: &str = "demo";
+
+/// What the steps share.
+struct Stage {
+    program: Program,
+    plan: Plan,
+    databases: Databases,
+    /// The store's.
+    url: String,
+    /// Where the user is: files in command lines are here.
+    folder: PathBuf,
+    /// The verifier key.
+    key: String,
+    /// How long the submits took.
+    submitted: Duration,
+}
+
+struct Step {
+    name: &'static str,
+    title: &'static str,
+    /// Whether the steps after it make no sense without it.
+    is_needed: bool,
+    /// Tells what was shown.
+    run: fn(&mut Stage) -> anyhow::Result<String>,
+}
+
+const STEPS: [Step; 8] = [
+    Step { name: "migrate", title: "Make the tables", is_needed: true, run: migrate },
+    Step { name: "keygen", title: "Make a key to sign with", is_needed: true, run: keygen },
+    Step { name: "submit", title: "Submit a year of three registers", is_needed: true, run: submit::run },
+    Step {
+        name: "household",
+        title: "Look at one household, then and now",
+        is_needed: false,
+        run: household::run,
+    },
+    Step { name: "verify", title: "Verify the logs", is_needed: false, run: proof::verify },
+    Step { name: "prove", title: "Prove an event to somebody else", is_needed: false, run: proof::prove },
+    Step { name: "mirror", title: "Copy the logs to a replica", is_needed: false, run: replica::run },
+    Step { name: "edit", title: "Edit an event behind its back", is_needed: false, run: edit::run },
+];
+
+/// How a step ended.
+struct Outcome {
+    name: &'static str,
+    took: Duration,
+    /// What was shown; `None` for a step that did not run.
+    result: Option<anyhow::Result<String>>,
+}
 
 /// Builds the program, provisions a durable server and shows the product on it.
 pub(crate) fn prepare_and_run(workspace: &Workspace) -> anyhow::Result<()> {
     let veritrail = cli_binary::build(workspace, Build::Release)?;
     let task = Run::begin(workspace)?;
+    let begin = Instant::now();
     let server = pg::provision(workspace, &task, Profile::Durable, Way::forced()?)?;
-    run(&server, &veritrail)
+    run(&server, &veritrail, &workspace.target.join("demo"), begin)
 }
 
 /// Writes the files that the demo submits, for those who want to try something themselves.
 pub(crate) fn write_files(folder: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    for tenant in generate::Plan::make()?.tenants {
+    for tenant in Plan::make()?.tenants {
         let path = tenant.write(folder)?;
         println!("{}: {} lines for tenant {}", path.display(), tenant.lines.len(), tenant.tenant);
     }
     Ok(())
 }
 
-/// Shows the product on a fresh server, by the `veritrail` program alone.
-pub(crate) fn run(server: &Server, veritrail: &Path) -> anyhow::Result<()> {
-    cli_binary::migrate(veritrail, &server.url)
+/// Shows the product on a server, in databases of its own, by the `veritrail` program alone.
+fn run(server: &Server, veritrail: &Path, folder: &Path, begin: Instant) -> anyhow::Result<()> {
+    let mut stage = Stage::set(server, veritrail, folder)?;
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    let mut is_stopped = false;
+    for (number, step) in (1..).zip(&STEPS) {
+        let start = Instant::now();
+        let result = (!is_stopped).then(|| {
+            screen::heading(number, STEPS.len(), step.title);
+            (step.run)(&mut stage)
+        });
+        if let Some(Err(error)) = &result {
+            screen::say(&format!("{} {error:#}", screen::bold("FAILED:")));
+            is_stopped |= step.is_needed;
+        }
+        outcomes.push(Outcome { name: step.name, took: start.elapsed(), result });
+    }
+    summary(&stage, &outcomes, begin.elapsed())
+}
+
+impl Stage {
+    /// Makes the folder, the files and the database.
+    fn set(server: &Server, veritrail: &Path, folder: &Path) -> anyhow::Result<Self> {
+        if folder.exists() {
+            fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+        }
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let plan = Plan::make()?;
+        for tenant in &plan.tenants {
+            tenant.write(folder)?;
+        }
+        let mut databases = Databases::of(&server.url)?;
+        let statement = databases.statement(STORE);
+        databases.create(STORE, &statement)?;
+        let url = databases.url(STORE).as_str().to_owned();
+
+        screen::say(&format!("veritrail is {}", veritrail.display()));
+        screen::typed("$", &format!("cd {}", folder.display()));
+        screen::typed("$", &format!("export DATABASE_URL='{}'", databases::without_password(&url)));
+        let program = Program::new(veritrail, folder, &url);
+        let (folder, key) = (folder.to_owned(), String::new());
+        Ok(Self { program, plan, databases, url, folder, key, submitted: Duration::ZERO })
+    }
+}
+
+fn migrate(stage: &mut Stage) -> anyhow::Result<String> {
+    stage.program.show(&Call::new(&["migrate"]))?;
+    Ok("the schema is up".to_owned())
+}
+
+fn keygen(stage: &mut Stage) -> anyhow::Result<String> {
+    let answer = stage.program.show(&Call::new(&["keygen", KEY_NAME, "-o", KEY_FILE]))?;
+    let key = answer.stdout.split_whitespace().find(|word| word.starts_with(KEY_NAME));
+    stage.key = key.context("`keygen` printed no verifier key")?.to_owned();
+    screen::typed("$", &format!("VKEY='{}'", stage.key));
+    let key = stage.key.clone();
+    stage.program.define("VKEY", &key);
+    Ok(format!("an Ed25519 key for {KEY_NAME}"))
+}
+
+/// Tells how everything went, and fails if anything did.
+fn summary(stage: &Stage, outcomes: &[Outcome], took: Duration) -> anyhow::Result<()> {
+    screen::say(&format!("\n{}", screen::bold("── What was shown ──")));
+    let rows = outcomes.iter().zip(1..).map(|(outcome, number)| {
+        let (shown, result) = match &outcome.result {
+            Some(Ok(shown)) => (shown.clone(), "ok"),
+            Some(Err(error)) => (format!("{error:#}").replace('\n', " "), "FAILED"),
+            None => ("needs a step that failed".to_owned(), "not run"),
+        };
+        vec![format!("{number} {}", outcome.name), shown, result.to_owned(), screen::seconds(outcome.took)]
+    });
+    screen::table(&["step", "shown", "result", "seconds"], &rows.collect::<Vec<_>>());
+
+    let lines = stage.plan.lines();
+    if !stage.submitted.is_zero() {
+        screen::say(&format!(
+            "\nSubmit took in {:.0} lines a second: of this run, on this machine, with every commit on disk. \
+             It is no benchmark.",
+            lines as f64 / stage.submitted.as_secs_f64()
+        ));
+    }
+    let failed = outcomes.iter().filter(|outcome| !matches!(outcome.result, Some(Ok(_)))).count();
+    if failed > 0 {
+        bail!("{failed} of {} steps of the demo failed or did not run", outcomes.len());
+    }
+    let of = outcomes.len();
+    screen::say(&format!(
+        "All {of} steps passed in {} seconds, the server's start included.",
+        screen::seconds(took)
+    ));
+    screen::say(&format!("The files, the key and the proofs are in {}.", stage.folder.display()));
+    Ok(())
 }

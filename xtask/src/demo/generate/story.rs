@@ -22,6 +22,8 @@ pub(crate) struct Story {
     pub(crate) name: String,
     /// The types of the household's own events, in order.
     pub(crate) own_events: Vec<&'static str>,
+    /// The guids and names of all who ever belonged to it.
+    people: Vec<(String, String)>,
     /// A time in the middle of its life.
     pub(crate) at: String,
     pub(crate) then: State,
@@ -30,16 +32,26 @@ pub(crate) struct Story {
     pub(crate) income_event: String,
 }
 
+impl Story {
+    /// The name of somebody who ever belonged to the household, or the guid of who never did.
+    pub(crate) fn person<'a>(&'a self, guid: &'a str) -> &'a str {
+        self.people.iter().find(|(known, _)| known == guid).map_or(guid, |(_, name)| name)
+    }
+}
+
 /// The household's events, each with the time at which it arrives, and what must come of them.
 pub(super) fn tell(random: &mut Random, profile: &Profile, first_guid: &str) -> (Vec<(i64, Event)>, Story) {
     let [head, spouse, child, parent] = [(); 4].map(|()| random.guid());
     let incomes =
         [random.between(90, 130) * 10, random.between(140, 170) * 10, random.between(180, 210) * 10];
     let name = format!("{} household", profile.family);
-    let people = [(&head, "Josephine", "1984-06-11", "female"), (&spouse, "Elias", "1981-11-29", "male")];
+    let founders = [(&head, "Josephine", "1984-06-11", "female"), (&spouse, "Elias", "1981-11-29", "male")];
     let mut members: Vec<_> =
-        people.map(|(guid, given, born, sex)| member(profile, guid, given, born, sex)).into();
+        founders.map(|(guid, given, born, sex)| member(profile, guid, given, born, sex)).into();
     members.push(member(profile, &child, "Daniel", "2006-03-02", "male"));
+    let joins = vec![member(profile, &parent, "Ruth", "1949-01-20", "female")];
+    let named = |member: &Member| Some((member.guid.clone(), member.person.as_ref()?.name.clone()));
+    let people = members.iter().chain(&joins).filter_map(named).collect();
     let registration = Payload::Household(Box::new(Household {
         name: name.clone(),
         village: profile.villages[0],
@@ -48,7 +60,6 @@ pub(super) fn tell(random: &mut Random, profile: &Profile, first_guid: &str) -> 
         location: place(random, profile),
         members,
     }));
-    let joins = vec![member(profile, &parent, "Ruth", "1949-01-20", "female")];
 
     let life = [
         (2, "create-group", profile.household, registration),
@@ -73,6 +84,7 @@ pub(super) fn tell(random: &mut Random, profile: &Profile, first_guid: &str) -> 
         household: profile.household,
         name,
         own_events,
+        people,
         at: Instant::utc(OPENING + 120 * DAY + 12 * HOUR).text(),
         then: State { income: incomes[1], members: vec![head.clone(), spouse.clone(), child, parent] },
         now: State { income: incomes[2], members: vec![head, spouse] },

@@ -1,0 +1,69 @@
+//! A replica: another database that takes the log page by page, believes only what a signed checkpoint covers, and ends
+//! with the same root.
+//!
+//! Not here: how pages are checked (`veritrail mirror`).
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+
+use super::Stage;
+use super::program::Call;
+use super::{databases, screen};
+
+const WHAT: &str = "replica";
+const PAGE: &str = "500";
+/// The pages after which the first attempt stops, as a lost connection would stop it.
+const INTERRUPTED_AFTER: &str = "3";
+
+pub(super) fn run(stage: &mut Stage) -> anyhow::Result<String> {
+    let statement = stage.databases.statement(WHAT);
+    screen::typed("SQL>", &format!("{statement};"));
+    stage.databases.create(WHAT, &statement)?;
+    let replica = stage.databases.url(WHAT).as_str().to_owned();
+    screen::typed("$", &format!("REPLICA='{}'", databases::without_password(&replica)));
+    stage.program.define("REPLICA", &replica);
+    stage.program.show(&Call::new(&["--database-url", &replica, "migrate"]))?;
+
+    let mut events = 0;
+    for (index, tenant) in stage.plan.tenants.iter().enumerate() {
+        let mirror = [
+            "--database-url",
+            &replica,
+            "--tenant",
+            tenant.tenant,
+            "mirror",
+            "--from",
+            &stage.url,
+            "--key",
+            &stage.key,
+            "--page",
+            PAGE,
+        ];
+        if index == 0 {
+            screen::say("\nThe first attempt ends after three pages, as if the connection were lost:");
+            stage.program.show(&Call::new(&[&mirror[..], &["--max-pages", INTERRUPTED_AFTER]].concat()))?;
+            screen::say("\nThe next goes on where it ended:");
+        }
+        let copy = stage.program.document(&Call::new(&[&mirror[..], &["--json"]].concat()))?;
+        let source = ["--tenant", tenant.tenant, "--json", "verify", "--key", &stage.key];
+        let original = stage.program.document(&Call::new(&source))?;
+        events += compare(tenant.tenant, &original, &copy)?;
+    }
+    Ok(format!("{} events of three logs copied, each with the same root", screen::grouped(events)))
+}
+
+/// The number of events that both have, if both have the same.
+fn compare(tenant: &str, original: &Value, copy: &Value) -> anyhow::Result<usize> {
+    ensure!(copy["complete"] == true, "the replica of {tenant} is not complete: {copy}");
+    let of = |document: &Value| {
+        let root = document["root"].as_str().with_context(|| format!("no root in {document}"))?;
+        let size = document["size"].as_u64().with_context(|| format!("no size in {document}"))?;
+        anyhow::Ok((usize::try_from(size)?, root.to_owned()))
+    };
+    let (original, copy) = (of(original)?, of(copy)?);
+    let rows = [("source", &original), ("replica", &copy)]
+        .map(|(what, (size, root))| vec![what.to_owned(), screen::grouped(*size), root.clone()]);
+    screen::table(&[tenant, "events", "root"], &rows);
+    ensure!(original == copy, "the replica of {tenant} differs from its source");
+    Ok(copy.0)
+}
