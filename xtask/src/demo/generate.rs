@@ -9,14 +9,13 @@ mod device;
 mod event;
 mod names;
 mod random;
+mod sheet;
 mod story;
 mod tenant;
 mod time;
 mod world;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -25,6 +24,8 @@ use bad::Facts;
 use device::{Device, Visit};
 use event::{Change, Event, Payload};
 use random::Random;
+pub(crate) use sheet::Expected;
+use sheet::Sheet;
 pub(crate) use story::{State, Story};
 use tenant::{PROFILES, Profile};
 use time::{DAY, DAYS, HOUR, OPENING};
@@ -54,25 +55,6 @@ pub(crate) struct TenantPlan {
     pub(crate) lines: Vec<String>,
     pub(crate) expected: Expected,
     pub(crate) story: Story,
-}
-
-/// How many lines must be answered how.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Expected {
-    pub(crate) accepted: usize,
-    pub(crate) repeated: usize,
-    /// By the code of the refusal.
-    pub(crate) rejected: BTreeMap<String, usize>,
-}
-
-impl Expected {
-    pub(crate) fn rejections(&self) -> usize {
-        self.rejected.values().sum()
-    }
-
-    pub(crate) fn total(&self) -> usize {
-        self.accepted + self.repeated + self.rejections()
-    }
 }
 
 impl Plan {
@@ -107,11 +89,11 @@ impl TenantPlan {
     fn make(random: &mut Random, profile: &Profile, shared_guid: &str) -> anyhow::Result<Self> {
         let (life, story) = story::tell(random, profile, shared_guid);
         let mut life = life.into_iter().peekable();
-        let mut sheet = Sheet { limit: profile.lines, ..Sheet::default() };
+        let mut sheet = Sheet::of(profile.lines);
         let mut world = World::default();
         let (mut bad, mut conflicts) = (0, 0);
         while !sheet.is_full() {
-            let arrival = arrival(sheet.lines.len(), profile.lines);
+            let arrival = arrival(sheet.len(), profile.lines);
             while let Some((_, event)) = life.next_if(|(at, _)| *at <= arrival) {
                 sheet.accept(&[event])?;
             }
@@ -122,10 +104,10 @@ impl TenantPlan {
             let events = deeds(&mut world, random, &mut visit, arrival);
             sheet.accept(&events)?;
             if random.chance(RESENT_AT_ONCE) {
-                sheet.repeat(sheet.visits.len() - 1);
+                sheet.repeat_last();
             }
             if random.chance(RESENT_LATER) {
-                sheet.repeat(random.below(sheet.visits.len()));
+                sheet.repeat_any(random);
             }
             if sheet.has_reached(bad + 1, bad::KINDS.len())
                 && let Some((individual, group)) = world.examples()
@@ -149,58 +131,8 @@ impl TenantPlan {
             "the file of {} ended before everything was in it",
             profile.tenant
         );
-        Ok(Self { tenant: profile.tenant, lines: sheet.lines, expected: sheet.expected, story })
-    }
-}
-
-/// A file while it is written.
-#[derive(Default)]
-struct Sheet {
-    limit: usize,
-    lines: Vec<String>,
-    /// The lines of each visit.
-    visits: Vec<Range<usize>>,
-    expected: Expected,
-}
-
-impl Sheet {
-    fn is_full(&self) -> bool {
-        self.lines.len() >= self.limit
-    }
-
-    /// Whether the file is so far that number `number` of `count`, spread over all of it, is due.
-    fn has_reached(&self, number: usize, count: usize) -> bool {
-        number <= count && !self.is_full() && self.lines.len() * (count + 2) >= number * self.limit
-    }
-
-    /// Writes a visit; one that does not fit any more is cut off, as nothing comes after it.
-    fn accept(&mut self, events: &[Event]) -> anyhow::Result<()> {
-        let first = self.lines.len();
-        for event in &events[..events.len().min(self.limit - first)] {
-            self.lines.push(serde_json::to_string(event)?);
-        }
-        self.expected.accepted += self.lines.len() - first;
-        self.visits.push(first..self.lines.len());
-        Ok(())
-    }
-
-    /// Writes a visit again. What the device says of its network may have changed: it is no part of the content.
-    fn repeat(&mut self, visit: usize) {
-        for at in self.visits[visit].clone() {
-            if self.is_full() {
-                return;
-            }
-            let again = self.lines[at].replace(r#""networkStatus":"offline""#, r#""networkStatus":"online""#);
-            self.lines.push(again);
-            self.expected.repeated += 1;
-        }
-    }
-
-    fn reject(&mut self, code: &str, line: String) {
-        if !self.is_full() {
-            self.lines.push(line);
-            *self.expected.rejected.entry(code.to_owned()).or_default() += 1;
-        }
+        let (lines, expected) = sheet.finish();
+        Ok(Self { tenant: profile.tenant, lines, expected, story })
     }
 }
 
@@ -220,4 +152,117 @@ fn with_other_income(event: &Event) -> Option<Event> {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use std::collections::{HashMap, HashSet};
+    use std::sync::LazyLock;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Made once, since every test but one only reads it.
+    static PLAN: LazyLock<Plan> = LazyLock::new(|| Plan::make().unwrap());
+    const REQUIRED: [&str; 5] = ["guid", "entityGuid", "type", "timestamp", "userId"];
+
+    fn is_well_formed(line: &str) -> bool {
+        let Ok(Value::Object(event)) = serde_json::from_str(line) else { return false };
+        let is_text =
+            |name: &&str| event.get(*name).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+        REQUIRED.iter().all(is_text) && event.get("data").is_some_and(Value::is_object)
+    }
+
+    #[test]
+    fn same_seed_gives_the_same_bytes() {
+        let (first, second) = (&*PLAN, Plan::make().unwrap());
+        for (first, second) in first.tenants.iter().zip(&second.tenants) {
+            assert_eq!(first.lines, second.lines);
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = first.tenants[0].write(folder.path()).unwrap();
+        let text = fs::read_to_string(path).unwrap();
+        assert_eq!(text.lines().collect::<Vec<_>>(), first.tenants[0].lines);
+    }
+
+    #[test]
+    fn three_tenants_have_at_least_20_000_lines() {
+        assert_eq!(PLAN.tenants.len(), 3);
+        assert!(PLAN.lines() >= 20_000, "{}", PLAN.lines());
+    }
+
+    #[test]
+    fn expected_answers_add_up() {
+        for tenant in &PLAN.tenants {
+            assert_eq!(
+                tenant.expected.accepted + tenant.expected.repeated + tenant.expected.rejections(),
+                tenant.lines.len()
+            );
+            assert_eq!(tenant.expected.rejections(), bad::KINDS.len() + CONFLICTS);
+            assert_eq!(tenant.expected.rejected["CONFLICT"], CONFLICTS);
+            assert!(tenant.expected.repeated > tenant.lines.len() / 50);
+        }
+    }
+
+    #[test]
+    fn all_lines_but_the_bad_ones_are_well_formed() {
+        for tenant in &PLAN.tenants {
+            let malformed = tenant.lines.iter().filter(|line| !is_well_formed(line)).count();
+            assert!(malformed <= tenant.expected.rejected["INVALID_EVENT"], "{malformed}");
+            assert!(tenant.lines.iter().all(|line| !line.contains('\n')));
+        }
+    }
+
+    #[test]
+    fn repeats_and_conflicts_are_as_many_as_expected() {
+        for tenant in &PLAN.tenants {
+            let mut seen: HashMap<String, Value> = HashMap::new();
+            let (mut repeats, mut conflicts) = (0, 0);
+            for line in tenant.lines.iter().filter(|line| is_well_formed(line)) {
+                let event: Value = serde_json::from_str(line).unwrap();
+                let guid = event["guid"].as_str().unwrap().to_owned();
+                match seen.get(&guid) {
+                    None => drop(seen.insert(guid, event["data"].clone())),
+                    Some(data) if *data == event["data"] => repeats += 1,
+                    Some(_) => conflicts += 1,
+                }
+            }
+            assert_eq!((repeats, conflicts), (tenant.expected.repeated, CONFLICTS));
+        }
+    }
+
+    #[test]
+    fn every_event_type_and_every_odd_clock_is_there() {
+        for tenant in &PLAN.tenants {
+            let events: Vec<Value> =
+                tenant.lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+            let kinds: HashSet<_> = events.iter().filter_map(|event| event["type"].as_str()).collect();
+            let wanted = "create-individual create-group update-individual update-group add-member remove-member \
+                          delete-entity resolve-duplicate";
+            for kind in wanted.split_whitespace() {
+                assert!(kinds.contains(kind), "{kind}");
+            }
+            let times: Vec<_> = events.iter().filter_map(|event| event["timestamp"].as_str()).collect();
+            assert!(times.iter().any(|time| time.starts_with("2099-")));
+            assert!(times.iter().any(|time| !time.ends_with('Z')));
+            assert!(times.windows(2).filter(|pair| pair[0] == pair[1]).count() > tenant.lines.len() / 50);
+            // Days without the year 2099: in UTC texts the order of the texts is that of the times.
+            let days: Vec<_> =
+                times.iter().filter(|time| time.ends_with('Z') && time.starts_with("202")).collect();
+            assert!(days.windows(2).filter(|pair| pair[1][..10] < pair[0][..10]).count() > 50);
+        }
+    }
+
+    #[test]
+    fn story_of_the_household_is_in_the_file() {
+        for tenant in &PLAN.tenants {
+            let of_household = format!("\"entityGuid\":\"{}\"", tenant.story.household);
+            let own = tenant.lines.iter().filter(|line| line.contains(&of_household));
+            let kinds: Vec<Value> =
+                own.map(|line| serde_json::from_str::<Value>(line).unwrap()["type"].clone()).collect();
+            assert_eq!(kinds, tenant.story.own_events);
+            assert_ne!(tenant.story.then, tenant.story.now);
+            let income = format!("\"income\":{}", tenant.story.now.income);
+            let edited = tenant.lines.iter().find(|line| line.contains(&tenant.story.income_event)).unwrap();
+            assert!(edited.contains(&income), "{edited}");
+        }
+    }
+}
