@@ -1,7 +1,7 @@
 //! Checkpoints (C2SP tlog-checkpoint): the tree head of a log as the text of a signed note.
 //!
-//! Signatures and keys are not here but in [`note`](crate::note); nor is the log's duty never to sign two checkpoints that
-//! contradict each other, which needs a memory that this crate has not.
+//! Signatures and keys are not here but in [`note`](crate::note); nor is the log's duty never to sign two
+//! checkpoints that contradict each other, which needs a memory that this crate has not.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -70,12 +70,12 @@ pub enum CheckpointError {
 
 /// Reads a signed checkpoint that at least one of `keys` signed, and tells which of them did.
 ///
-/// The origin is not compared with anything: check that it is the log you asked for, and that the key that must have signed
-/// is among those that did.
+/// The origin is not compared with anything: check that it is the log you asked for, and that the key that
+/// must have signed is among those that did.
 ///
 /// # Errors
-/// [`CheckpointError::Note`] if the note is malformed, has no signature of a known key or a bad one; otherwise as
-/// [`Checkpoint::parse`].
+/// [`CheckpointError::Note`] if the note is malformed, has no signature of a known key or a bad one;
+/// otherwise as [`Checkpoint::parse`].
 pub fn open<'k>(
     note: &str,
     keys: &'k [VerifierKey],
@@ -89,8 +89,9 @@ impl Checkpoint {
     /// Reads the body of a checkpoint: the text of its note, without signatures.
     ///
     /// # Errors
-    /// [`CheckpointError::Lines`], [`CheckpointError::Origin`], [`CheckpointError::Size`], [`CheckpointError::Root`] or
-    /// [`CheckpointError::Extension`], by the first line that is not as the specification has it.
+    /// [`CheckpointError::Lines`], [`CheckpointError::Origin`], [`CheckpointError::Size`],
+    /// [`CheckpointError::Root`] or [`CheckpointError::Extension`], by the first line that is not as the
+    /// specification has it.
     pub fn parse(body: &str) -> Result<Self, CheckpointError> {
         let mut lines = body.strip_suffix('\n').ok_or(CheckpointError::Lines)?.split('\n');
         let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
@@ -109,8 +110,8 @@ impl Checkpoint {
     /// The body: origin, size in decimal, root in base64 and the extensions, one a line.
     ///
     /// # Errors
-    /// [`CheckpointError::Origin`], [`CheckpointError::Size`] or [`CheckpointError::Extension`] for what cannot stand in a
-    /// checkpoint, such as an origin of two lines.
+    /// [`CheckpointError::Origin`], [`CheckpointError::Size`] or [`CheckpointError::Extension`] for what
+    /// cannot stand in a checkpoint, such as an origin of two lines.
     pub fn to_body(&self) -> Result<String, CheckpointError> {
         self.check()?;
         let mut body = String::new();
@@ -125,8 +126,8 @@ impl Checkpoint {
 
     /// The signed note: the body and the signature of each of the keys.
     ///
-    /// C2SP advises that the first key has the origin as its name. Sign a checkpoint only if it extends all those that were
-    /// signed before.
+    /// C2SP advises that the first key has the origin as its name. Sign a checkpoint only if it extends all
+    /// those that were signed before.
     ///
     /// # Errors
     /// As [`to_body`](Self::to_body); [`CheckpointError::Note`] without keys or with too many.

@@ -14,7 +14,8 @@ const HASH_BYTES: usize = 32;
 
 /// The hash of a leaf, of a node or of a whole tree: 32 bytes.
 ///
-/// Its text is 64 hex digits, written in lower case and read in either case; serde (feature `serde`) uses the same text.
+/// Its text is 64 hex digits, written in lower case and read in either case; serde (feature `serde`) uses the
+/// same text.
 ///
 /// ```
 /// use veritrail_merkle::Hash;
@@ -27,7 +28,7 @@ const HASH_BYTES: usize = 32;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash([u8; HASH_BYTES]);
 
-/// Why some bytes or a text are not a [`Hash`].
+/// Why some bytes or a text are not a [`struct@Hash`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseHashError {
@@ -67,8 +68,8 @@ impl Hash {
     /// Reads what [`to_base64`](Self::to_base64) writes, and no other spelling of it.
     ///
     /// # Errors
-    /// [`ParseHashError::Base64`] for text that is not canonical padded base64, [`ParseHashError::Length`] if it encodes
-    /// more or fewer than 32 bytes.
+    /// [`ParseHashError::Base64`] for text that is not canonical padded base64, [`ParseHashError::Length`] if
+    /// it encodes more or fewer than 32 bytes.
     pub fn from_base64(text: &str) -> Result<Self, ParseHashError> {
         let bytes = STANDARD.decode(text).map_err(|_| ParseHashError::Base64)?;
         Self::try_from(bytes.as_slice())

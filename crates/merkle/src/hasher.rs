@@ -10,8 +10,9 @@ use crate::Hash;
 
 /// The hash functions of one kind of tree.
 ///
-/// Leaves and inner nodes must be hashed in separate domains (RFC 6962 section 2.1 prefixes them with 0x00 and 0x01), or an
-/// inner node could be passed off as a leaf; every proof of this crate rests on that and on collision resistance.
+/// Leaves and inner nodes must be hashed in separate domains (RFC 6962 section 2.1 prefixes them with 0x00
+/// and 0x01), or an inner node could be passed off as a leaf; every proof of this crate rests on that and on
+/// collision resistance.
 pub trait TreeHasher: Copy {
     /// The root of the tree that has no leaves.
     fn empty_root(&self) -> Hash;
@@ -22,19 +23,20 @@ pub trait TreeHasher: Copy {
     /// The hash of the inner node with these children.
     fn hash_children(&self, left: &Hash, right: &Hash) -> Hash;
 
-    /// Appends to `parents` the parents of `nodes`, two by two from the left. A last node without a partner is left alone:
-    /// the caller promotes it.
+    /// Appends to `parents` the parents of `nodes`, two by two from the left. A last node without a partner
+    /// is left alone: the caller promotes it.
     ///
-    /// Overriding it is worth it where several nodes can be hashed at once; it must give what the default gives.
+    /// Overriding it is worth it where several nodes can be hashed at once; it must give what the default
+    /// gives.
     fn hash_level(&self, nodes: &[Hash], parents: &mut Vec<Hash>) {
         let (pairs, _) = nodes.as_chunks::<2>();
         parents.extend(pairs.iter().map(|[left, right]| self.hash_children(left, right)));
     }
 }
 
-/// SHA-256 with the prefixes of RFC 6962 section 2.1 (RFC 9162 section 2.1.1): `SHA-256(0x00 || entry)` for a leaf,
-/// `SHA-256(0x01 || left || right)` for a node, `SHA-256("")` for the empty tree. The hash of Certificate Transparency and
-/// of C2SP's tiled logs.
+/// SHA-256 with the prefixes of RFC 6962 section 2.1 (RFC 9162 section 2.1.1): `SHA-256(0x00 || entry)` for a
+/// leaf, `SHA-256(0x01 || left || right)` for a node, `SHA-256("")` for the empty tree. The hash of
+/// Certificate Transparency and of C2SP's tiled logs.
 ///
 /// ```
 /// use veritrail_merkle::{Sha256Hasher, TreeHasher};

@@ -1,14 +1,17 @@
-//! The history tree of RFC 6962 and RFC 9162 (a Merkle tree over an append-only log): hashing, compact ranges, inclusion,
-//! consistency and range proofs, and, with the feature `note`, the signed notes and checkpoints of C2SP.
+//! The history tree of RFC 6962 and RFC 9162 (a Merkle tree over an append-only log): hashing, compact
+//! ranges, inclusion, consistency and range proofs, and, with the feature `note`, the signed notes and
+//! checkpoints of C2SP.
 //!
-//! It is a pure library: it does no I/O, reads no clock and draws no randomness. It knows nothing of events, databases or
-//! wire formats; whoever stores the tree fetches the nodes that a [`proof::Plan`] names, and whoever receives a proof takes
-//! the tree size and the root from a checkpoint that it trusts, never from the proof.
+//! It is a pure library: it does no I/O, reads no clock and draws no randomness. It knows nothing of events,
+//! databases or wire formats; whoever stores the tree fetches the nodes that a [`proof::Plan`] names, and
+//! whoever receives a proof takes the tree size and the root from a checkpoint that it trusts, never from the
+//! proof.
 //!
-//! * [`Hash`], [`TreeHasher`], [`Sha256Hasher`]: how leaves and nodes are hashed.
+//! * [`struct@Hash`], [`TreeHasher`], [`Sha256Hasher`]: how leaves and nodes are hashed.
 //! * [`CompactRange`], [`NodeId`], [`root_of_leaves`]: construction.
 //! * [`proof`]: which nodes a proof needs, apart from fetching them.
-//! * [`verify_inclusion`], [`verify_consistency`], [`verify_range`]: verification, which shares no code with construction.
+//! * [`verify_inclusion`], [`verify_consistency`], [`verify_range`]: verification, which shares no code with
+//!   construction.
 //! * `note`, `checkpoint` (feature `note`): C2SP signed-note and tlog-checkpoint.
 //!
 //! ```
@@ -60,7 +63,8 @@ pub use node::NodeId;
 pub use range::{CompactRange, RangeError, root_of_leaves};
 pub use verify::{VerifyError, verify_consistency, verify_inclusion, verify_range};
 
-/// The largest tree size, 2^63 leaves: what fits a signed 64-bit column, and leaves the arithmetic of `u64` a spare bit.
+/// The largest tree size, 2^63 leaves: what fits a signed 64-bit column, and leaves the arithmetic of `u64` a
+/// spare bit.
 pub const MAX_TREE_SIZE: u64 = 1 << 63;
 
 /// The README's example, compiled and run as a test.

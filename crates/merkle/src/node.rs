@@ -4,8 +4,8 @@
 
 use core::ops::Range;
 
-/// A perfect node of the tree: the one at `level` (0 = leaves) that has `index` nodes of that level to its left. It covers
-/// the leaves `[index * 2^level, (index + 1) * 2^level)`.
+/// A perfect node of the tree: the one at `level` (0 = leaves) that has `index` nodes of that level to its
+/// left. It covers the leaves `[index * 2^level, (index + 1) * 2^level)`.
 ///
 /// Its hash never changes once the tree has all of these leaves, so a store can write it once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,7 +41,8 @@ impl NodeId {
         Self { level: self.level, index: self.index ^ 1 }
     }
 
-    /// The positions of the leaves that the node covers, or `None` if they reach beyond `u64`, where no tree has a node.
+    /// The positions of the leaves that the node covers, or `None` if they reach beyond `u64`, where no tree
+    /// has a node.
     ///
     /// ```
     /// use veritrail_merkle::NodeId;

@@ -1,7 +1,8 @@
 //! Signed notes (C2SP signed-note v1): a text and the signatures of one or more named Ed25519 keys.
 //!
-//! What the text of a log's checkpoint says is not here but in [`checkpoint`](crate::checkpoint). Signature types other than
-//! Ed25519 (0x01), such as witness cosignatures, are carried but not verified: their keys are unknown here.
+//! What the text of a log's checkpoint says is not here but in [`checkpoint`](crate::checkpoint). Signature
+//! types other than Ed25519 (0x01), such as witness cosignatures, are carried but not verified: their keys
+//! are unknown here.
 //!
 //! ```
 //! use veritrail_merkle::note::{Note, SignerKey};
@@ -29,10 +30,12 @@ use base64::engine::general_purpose::STANDARD;
 
 pub use key::{KeyError, KeyId, MAX_NAME_BYTES, SignerKey, VerifierKey};
 
-/// The most signatures that a note may have. C2SP asks for at least 16; Go's implementation has the same limit.
+/// The most signatures that a note may have. C2SP asks for at least 16; Go's implementation has the same
+/// limit.
 pub const MAX_SIGNATURES: usize = 100;
 
-/// The longest note, in bytes: [`MAX_SIGNATURES`] of the largest kind (post-quantum, 5 kB each) beside a text.
+/// The longest note, in bytes: [`MAX_SIGNATURES`] of the largest kind (post-quantum, 5 kB each) beside a
+/// text.
 pub const MAX_NOTE_BYTES: usize = 1024 * 1024;
 
 /// What every signature line begins with: an em dash and a space.
@@ -117,11 +120,12 @@ impl Note {
         Ok(note)
     }
 
-    /// Reads a signed note. Nothing is verified: the text is not to be believed before [`verify`](Self::verify).
+    /// Reads a signed note. Nothing is verified: the text is not to be believed before
+    /// [`verify`](Self::verify).
     ///
     /// # Errors
-    /// [`NoteError::TooLong`], [`NoteError::Text`], [`NoteError::NoSignatures`], [`NoteError::SignatureLine`] or
-    /// [`NoteError::TooManySignatures`], if it is not of the form that the specification gives.
+    /// [`NoteError::TooLong`], [`NoteError::Text`], [`NoteError::NoSignatures`], [`NoteError::SignatureLine`]
+    /// or [`NoteError::TooManySignatures`], if it is not of the form that the specification gives.
     pub fn parse(note: &str) -> Result<Self, NoteError> {
         check_length(note.len())?;
         // The text may have empty lines of its own, so the last one is what separates it from the signatures.
@@ -142,11 +146,13 @@ impl Note {
 
     /// The keys among `keys` that signed this text, each once, in the order of the signatures; at least one.
     ///
-    /// A signature is a known key's if name and id are that key's; all others are ignored, as the specification demands.
+    /// A signature is a known key's if name and id are that key's; all others are ignored, as the
+    /// specification demands.
     ///
     /// # Errors
-    /// [`NoteError::BadSignature`] if any signature of a known key does not verify, [`NoteError::NoKnownSignature`] if there
-    /// is none of a known key, [`NoteError::AmbiguousKey`] if two different known keys could have made one.
+    /// [`NoteError::BadSignature`] if any signature of a known key does not verify,
+    /// [`NoteError::NoKnownSignature`] if there is none of a known key, [`NoteError::AmbiguousKey`] if two
+    /// different known keys could have made one.
     pub fn verify<'k>(&self, keys: &'k [VerifierKey]) -> Result<Vec<&'k VerifierKey>, NoteError> {
         let mut signed_by: Vec<&VerifierKey> = Vec::new();
         for signature in &self.signatures {

@@ -1,32 +1,34 @@
-//! Construction of proofs: which nodes a proof needs, planned apart from fetching them, so that a store can fetch them in
-//! one query, and how the fetched hashes become the proof.
+//! Construction of proofs: which nodes a proof needs, planned apart from fetching them, so that a store can
+//! fetch them in one query, and how the fetched hashes become the proof.
 //!
 //! Checking a proof is not here but in `verify`, which shares no code with this file.
 //!
-//! A store keeps the hashes of *perfect* nodes only, since they never change. A proof may need one node besides: the
-//! *ephemeral* one at the right edge of the tree, whose subtree still grows. A [`Plan`] asks for the perfect nodes below it,
-//! and [`Plan::assemble`] folds them into it.
+//! A store keeps the hashes of *perfect* nodes only, since they never change. A proof may need one node
+//! besides: the *ephemeral* one at the right edge of the tree, whose subtree still grows. A [`Plan`] asks for
+//! the perfect nodes below it, and [`Plan::assemble`] folds them into it.
 //!
 //! # Range proofs
 //!
-//! RFC 9162 proves one leaf; a range proof proves that a page holds *exactly* the leaves `[begin, end)`, so that none is
-//! missing, added or out of order. Its hashes, in this order:
+//! RFC 9162 proves one leaf; a range proof proves that a page holds *exactly* the leaves `[begin, end)`, so
+//! that none is missing, added or out of order. Its hashes, in this order:
 //!
 //! 1. the nodes of the compact range `[0, begin)`, left to right (one for each bit set in `begin`);
-//! 2. the siblings to the right of the path from leaf `end - 1` to the root, bottom up, which is also left to right.
+//! 2. the siblings to the right of the path from leaf `end - 1` to the root, bottom up, which is also left to
+//!    right.
 //!
-//! These are the largest subtrees that have no leaf of the page, so there can be no fewer. A range proof of one leaf has the
-//! hashes of its inclusion proof in another order. The first part of a proof that verified is the frontier of the log at
-//! `begin`: whoever keeps that frontier can compare it.
+//! These are the largest subtrees that have no leaf of the page, so there can be no fewer. A range proof of
+//! one leaf has the hashes of its inclusion proof in another order. The first part of a proof that verified
+//! is the frontier of the log at `begin`: whoever keeps that frontier can compare it.
 //!
-//! An empty page is defined at the end of the log only (`begin == end == size`): nothing follows. Its proof is the frontier
-//! `[0, size)`. An empty page before the end would claim nothing, and is refused.
+//! An empty page is defined at the end of the log only (`begin == end == size`): nothing follows. Its proof
+//! is the frontier `[0, size)`. An empty page before the end would claim nothing, and is refused.
 //!
-//! *Soundness.* The verifier knows `begin`, the number of leaves and, from a checkpoint, `size` and the root. These alone fix
-//! the shape of the tree and the place of each leaf and each hash in it; nothing in the proof can move one. It computes the
-//! root from them. Suppose two different pages, or two different proofs, gave the same root for the same shape: walk down
-//! from the root in both at once to a node where the hashes agree and the children do not. Two inputs then have one hash:
-//! a collision. Leaves and nodes are hashed in separate domains, so a node cannot stand in for a leaf either.
+//! *Soundness.* The verifier knows `begin`, the number of leaves and, from a checkpoint, `size` and the root.
+//! These alone fix the shape of the tree and the place of each leaf and each hash in it; nothing in the proof
+//! can move one. It computes the root from them. Suppose two different pages, or two different proofs, gave
+//! the same root for the same shape: walk down from the root in both at once to a node where the hashes agree
+//! and the children do not. Two inputs then have one hash: a collision. Leaves and nodes are hashed in
+//! separate domains, so a node cannot stand in for a leaf either.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -114,9 +116,11 @@ pub fn plan_inclusion(index: u64, size: u64) -> Result<Plan, PlanError> {
     Ok(plan)
 }
 
-/// Plans the consistency proof (RFC 9162 section 2.1.4.1) from the tree of `old` leaves to the tree of `new` leaves.
+/// Plans the consistency proof (RFC 9162 section 2.1.4.1) from the tree of `old` leaves to the tree of `new`
+/// leaves.
 ///
-/// From size 0, and between equal sizes, the proof has no hashes. (The RFC defines it for `0 < old < new` only.)
+/// From size 0, and between equal sizes, the proof has no hashes. (The RFC defines it for `0 < old < new`
+/// only.)
 ///
 /// # Errors
 /// [`PlanError::SizeTooLarge`] for a size above 2^63, [`PlanError::SizesReversed`] unless `old <= new`.
@@ -129,7 +133,8 @@ pub fn plan_consistency(old: u64, new: u64) -> Result<Plan, PlanError> {
     if old == 0 || old == new {
         return Ok(plan);
     }
-    // The last node of the old tree's frontier: everything that the old root hashes is it or a left sibling on its path.
+    // The last node of the old tree's frontier: everything that the old root hashes is it or a left sibling
+    // on its path.
     let level = old.trailing_zeros();
     let seed = NodeId::new(level as u8, (old - 1) >> level);
     if !old.is_power_of_two() {
@@ -140,11 +145,12 @@ pub fn plan_consistency(old: u64, new: u64) -> Result<Plan, PlanError> {
     Ok(plan)
 }
 
-/// Plans the range proof of the leaves `[begin, end)` in the tree of `size` leaves; see the [module](self) for its order.
+/// Plans the range proof of the leaves `[begin, end)` in the tree of `size` leaves; see the [module](self)
+/// for its order.
 ///
 /// # Errors
-/// [`PlanError::SizeTooLarge`] for a size above 2^63, [`PlanError::RangeOutOfRange`] unless `begin < end <= size` or
-/// `begin == end == size`.
+/// [`PlanError::SizeTooLarge`] for a size above 2^63, [`PlanError::RangeOutOfRange`] unless `begin < end <=
+/// size` or `begin == end == size`.
 pub fn plan_range(begin: u64, end: u64, size: u64) -> Result<Plan, PlanError> {
     check_size(size)?;
     if begin > end || end > size || (begin == end && end < size) {
@@ -159,8 +165,8 @@ pub fn plan_range(begin: u64, end: u64, size: u64) -> Result<Plan, PlanError> {
 }
 
 impl Plan {
-    /// The nodes to fetch, in the order in which [`assemble`](Self::assemble) wants their hashes. All are perfect, and
-    /// complete in the tree that the plan is for.
+    /// The nodes to fetch, in the order in which [`assemble`](Self::assemble) wants their hashes. All are
+    /// perfect, and complete in the tree that the plan is for.
     #[must_use]
     pub fn nodes(&self) -> &[NodeId] {
         &self.nodes
@@ -172,8 +178,8 @@ impl Plan {
         self.nodes.len() - self.ephemeral.len().saturating_sub(1)
     }
 
-    /// Makes the proof from the hashes of [`nodes`](Self::nodes), in the order of the RFC (of the [module](self) for a
-    /// range).
+    /// Makes the proof from the hashes of [`nodes`](Self::nodes), in the order of the RFC (of the
+    /// [module](self) for a range).
     ///
     /// # Errors
     /// [`AssembleError`] if there are more or fewer hashes than nodes.
@@ -215,13 +221,13 @@ enum Sibling {
     Left(NodeId),
     /// A perfect subtree to the right.
     Right(NodeId),
-    /// The subtree at the right edge of the tree that is not perfect, as the compact range that covers it. A path meets it
-    /// at most once: above it, everything is to the left.
+    /// The subtree at the right edge of the tree that is not perfect, as the compact range that covers it. A
+    /// path meets it at most once: above it, everything is to the left.
     RightEdge(Vec<NodeId>),
 }
 
-/// The siblings of the path from `node` to the root of the tree of `size` leaves, bottom up. The node must be complete in
-/// that tree, whose size is at most 2^63, so that no position here is above 2^63.
+/// The siblings of the path from `node` to the root of the tree of `size` leaves, bottom up. The node must be
+/// complete in that tree, whose size is at most 2^63, so that no position here is above 2^63.
 fn siblings(node: NodeId, size: u64) -> Vec<Sibling> {
     let mut siblings = Vec::new();
     let mut node = node;

@@ -1,16 +1,18 @@
-//! Compact ranges: the fewest perfect nodes that cover a run of leaves, which is all that a log has to keep in memory to
-//! append and to know its root. Also the root of leaves that are all at hand.
+//! Compact ranges: the fewest perfect nodes that cover a run of leaves, which is all that a log has to keep
+//! in memory to append and to know its root. Also the root of leaves that are all at hand.
 //!
-//! Proofs are not here but in `proof`; checking them is not here but in `verify`, which shares no code with this file.
+//! Proofs are not here but in `proof`; checking them is not here but in `verify`, which shares no code with
+//! this file.
 
 use alloc::vec::Vec;
 
 use crate::{Hash, MAX_TREE_SIZE, NodeId, TreeHasher};
 
-/// The compact range of the leaves `[begin, end)`: the hashes of the fewest perfect nodes that cover them, left to right.
+/// The compact range of the leaves `[begin, end)`: the hashes of the fewest perfect nodes that cover them,
+/// left to right.
 ///
-/// The one that begins at 0 is the tree's *frontier*: one hash for every bit set in the tree size, the largest subtree
-/// first. At most 126 hashes however long the range.
+/// The one that begins at 0 is the tree's *frontier*: one hash for every bit set in the tree size, the
+/// largest subtree first. At most 126 hashes however long the range.
 ///
 /// ```
 /// use veritrail_merkle::{CompactRange, Sha256Hasher, TreeHasher, root_of_leaves};
@@ -74,12 +76,13 @@ impl CompactRange {
         Self { begin, end: begin, hashes: Vec::new() }
     }
 
-    /// The range `[begin, end)` with these node hashes, left to right, as [`node_ids`](Self::node_ids) orders them. That the
-    /// hashes are the right ones is not checked: compare [`root`](Self::root) with a root that you trust.
+    /// The range `[begin, end)` with these node hashes, left to right, as [`node_ids`](Self::node_ids) orders
+    /// them. That the hashes are the right ones is not checked: compare [`root`](Self::root) with a root that
+    /// you trust.
     ///
     /// # Errors
-    /// [`RangeError::Bounds`] unless `begin <= end <= 2^63`, [`RangeError::HashCount`] if `[begin, end)` has more or fewer
-    /// nodes than `hashes`.
+    /// [`RangeError::Bounds`] unless `begin <= end <= 2^63`, [`RangeError::HashCount`] if `[begin, end)` has
+    /// more or fewer nodes than `hashes`.
     pub fn from_parts(begin: u64, end: u64, hashes: Vec<Hash>) -> Result<Self, RangeError> {
         if begin > end || end > MAX_TREE_SIZE {
             return Err(RangeError::Bounds { begin, end });
@@ -132,8 +135,9 @@ impl CompactRange {
         ids
     }
 
-    /// Appends one leaf. `visit` is called for each perfect node that becomes complete, bottom up: the leaf itself first,
-    /// then those of its ancestors that lie in the range and that it fills. Amortised one inner node a leaf.
+    /// Appends one leaf. `visit` is called for each perfect node that becomes complete, bottom up: the leaf
+    /// itself first, then those of its ancestors that lie in the range and that it fills. Amortised one inner
+    /// node a leaf.
     ///
     /// # Panics
     /// If the range already ends at [`MAX_TREE_SIZE`], which no log reaches by appending.
@@ -145,8 +149,8 @@ impl CompactRange {
         self.end += 1;
     }
 
-    /// Appends the range that begins where this one ends. `visit` is called for each perfect node that becomes complete by
-    /// joining the two; the nodes within `other` were complete before.
+    /// Appends the range that begins where this one ends. `visit` is called for each perfect node that
+    /// becomes complete by joining the two; the nodes within `other` were complete before.
     ///
     /// # Errors
     /// [`RangeError::NotAdjacent`] if `other` begins elsewhere; this range is then unchanged.
@@ -166,7 +170,8 @@ impl CompactRange {
         Ok(())
     }
 
-    /// The root of the tree of `end` leaves (RFC 9162 section 2.1.1), or `None` if the range does not begin at 0.
+    /// The root of the tree of `end` leaves (RFC 9162 section 2.1.1), or `None` if the range does not begin
+    /// at 0.
     #[must_use]
     pub fn root<H: TreeHasher>(&self, hasher: &H) -> Option<Hash> {
         if self.begin != 0 {
@@ -177,7 +182,8 @@ impl CompactRange {
         Some(fold.unwrap_or_else(|| hasher.empty_root()))
     }
 
-    /// Puts a node at the right end and merges it with its left sibling for as long as the range has that sibling.
+    /// Puts a node at the right end and merges it with its left sibling for as long as the range has that
+    /// sibling.
     fn push_node<H: TreeHasher>(
         &mut self,
         hasher: &H,
@@ -197,7 +203,8 @@ impl CompactRange {
 
 /// The root of the tree that has exactly these leaves (RFC 9162 section 2.1.1).
 ///
-/// Works level by level, so that [`TreeHasher::hash_level`] sees long runs; needs memory for half as many hashes again.
+/// Works level by level, so that [`TreeHasher::hash_level`] sees long runs; needs memory for half as many
+/// hashes again.
 #[must_use]
 pub fn root_of_leaves<H: TreeHasher>(hasher: &H, leaf_hashes: &[Hash]) -> Hash {
     let mut level = parents(hasher, leaf_hashes);
@@ -207,8 +214,8 @@ pub fn root_of_leaves<H: TreeHasher>(hasher: &H, leaf_hashes: &[Hash]) -> Hash {
     level.first().copied().unwrap_or_else(|| hasher.empty_root())
 }
 
-/// The next level up. A last node without a partner is promoted as it is, which gives the tree of the RFC: there, too, a
-/// right edge that is not perfect hangs below the lowest node that needs it.
+/// The next level up. A last node without a partner is promoted as it is, which gives the tree of the RFC:
+/// there, too, a right edge that is not perfect hangs below the lowest node that needs it.
 fn parents<H: TreeHasher>(hasher: &H, nodes: &[Hash]) -> Vec<Hash> {
     let mut parents = Vec::with_capacity(nodes.len().div_ceil(2));
     hasher.hash_level(nodes, &mut parents);

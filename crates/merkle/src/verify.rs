@@ -1,16 +1,18 @@
 //! Verification of inclusion, consistency and range proofs.
 //!
-//! Construction is not here but in `proof`. The two share no code but the hasher, so that a mistake in one cannot hide in the
-//! other. Every function works out from positions and sizes alone how many hashes the proof must have, and refuses any other
-//! number before it hashes anything; none panics, whatever it is given; none hashes more than 126 nodes, and for a page one
-//! more for each leaf.
+//! Construction is not here but in `proof`. The two share no code but the hasher, so that a mistake in one
+//! cannot hide in the other. Every function works out from positions and sizes alone how many hashes the
+//! proof must have, and refuses any other number before it hashes anything; none panics, whatever it is
+//! given; none hashes more than 126 nodes, and for a page one more for each leaf.
 //!
-//! The tree size is an argument and not a part of the proof: it must come from the same checkpoint as the root. A proof does
-//! not bind the size by itself; trees of different sizes can have paths of the same shape.
+//! The tree size is an argument and not a part of the proof: it must come from the same checkpoint as the
+//! root. A proof does not bind the size by itself; trees of different sizes can have paths of the same shape.
 
-use alloc::vec::Vec;
+mod range;
 
 use crate::{Hash, MAX_TREE_SIZE, TreeHasher};
+
+pub use range::verify_range;
 
 /// Why a proof does not prove its statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -74,10 +76,12 @@ pub enum VerifyError {
     },
 }
 
-/// Checks that the tree of `size` leaves with this root has `leaf_hash` at position `index` (RFC 9162 section 2.1.3.2).
+/// Checks that the tree of `size` leaves with this root has `leaf_hash` at position `index` (RFC 9162 section
+/// 2.1.3.2).
 ///
 /// # Errors
-/// [`VerifyError`], by what is wrong: the size, the index, the number of hashes, or the root that they lead to.
+/// [`VerifyError`], by what is wrong: the size, the index, the number of hashes, or the root that they lead
+/// to.
 pub fn verify_inclusion<H: TreeHasher>(
     hasher: &H,
     index: u64,
@@ -96,11 +100,12 @@ pub fn verify_inclusion<H: TreeHasher>(
     check_root(computed, root)
 }
 
-/// Checks that the tree of `new_size` leaves with `new_root` begins with all the leaves, in order, of the tree of `old_size`
-/// leaves with `old_root` (RFC 9162 section 2.1.4.2).
+/// Checks that the tree of `new_size` leaves with `new_root` begins with all the leaves, in order, of the
+/// tree of `old_size` leaves with `old_root` (RFC 9162 section 2.1.4.2).
 ///
-/// Between equal sizes the roots must be equal and the proof empty. Every tree begins with the empty one: from size 0 the old
-/// root must be that of the empty tree and the proof empty, and nothing is said about the new root.
+/// Between equal sizes the roots must be equal and the proof empty. Every tree begins with the empty one:
+/// from size 0 the old root must be that of the empty tree and the proof empty, and nothing is said about the
+/// new root.
 ///
 /// # Errors
 /// [`VerifyError`], by what is wrong: the sizes, the number of hashes, or one of the roots that they lead to.
@@ -127,8 +132,9 @@ pub fn verify_consistency<H: TreeHasher>(
         return check_root(*old_root, new_root);
     }
 
-    // The path from the last perfect subtree of the old tree, `level` levels up, to the root of the new tree. It has at least
-    // one level to go: the two trees differ above it, since the new one has leaves to its right.
+    // The path from the last perfect subtree of the old tree, `level` levels up, to the root of the new tree.
+    // It has at least one level to go: the two trees differ above it, since the new one has leaves to its
+    // right.
     let level = old_size.trailing_zeros();
     let (index, levels_above) = ((old_size - 1) >> level, ((new_size - 1) >> level) + 1);
     let shape = PathShape::of(index, levels_above);
@@ -149,91 +155,9 @@ pub fn verify_consistency<H: TreeHasher>(
     check_root(new, new_root)
 }
 
-/// Checks that in the tree of `size` leaves with this root the positions `[begin, begin + leaf_hashes.len())` hold exactly
-/// `leaf_hashes`: none is missing, added or out of order. The module [`proof`](crate::proof) describes the order of the
-/// proof's hashes and why it is sound.
-///
-/// A page without leaves is accepted at the end only (`begin == size`), where its proof is the frontier of the tree.
-/// That a page reaches as far as it was asked to is for the caller to check.
-///
-/// # Errors
-/// [`VerifyError`], by what is wrong: the size, the positions, the number of hashes, or the root that they lead to.
-pub fn verify_range<H: TreeHasher>(
-    hasher: &H,
-    begin: u64,
-    size: u64,
-    leaf_hashes: &[Hash],
-    proof: &[Hash],
-    root: &Hash,
-) -> Result<(), VerifyError> {
-    check_size(size)?;
-    let out_of_range = VerifyError::RangeOutOfRange { begin, leaves: leaf_hashes.len(), size };
-    let end = u64::try_from(leaf_hashes.len()).ok().and_then(|count| begin.checked_add(count));
-    let end = end.filter(|&end| end <= size).ok_or(out_of_range)?;
-    if begin == end && end < size {
-        return Err(out_of_range);
-    }
-    let left_len = begin.count_ones() as usize;
-    check_length(left_len + right_siblings(end, size), proof)?;
-
-    if begin == end {
-        let fold = proof.iter().rev().copied().reduce(|right, left| hasher.hash_children(&left, &right));
-        return check_root(fold.unwrap_or_else(|| hasher.empty_root()), root);
-    }
-    let (left, right) = proof.split_at(left_len);
-    check_root(fold_page(hasher, begin, size, leaf_hashes, left, right), root)
-}
-
-/// How many subtrees hang to the right of the path from leaf `end - 1` to the root: one for every level at which `end` leaves
-/// take an odd number of nodes and the tree has more.
-fn right_siblings(end: u64, size: u64) -> usize {
-    let (mut end, mut width, mut count) = (end, size, 0);
-    while width > 1 {
-        count += usize::from(end % 2 == 1 && end < width);
-        (end, width) = (end.div_ceil(2), width.div_ceil(2));
-    }
-    count
-}
-
-/// Computes the root level by level. At each level the run of known nodes is widened to whole pairs: to the left by the next
-/// smallest of the left hashes, to the right by the next of the right ones, if the tree goes on there at all.
-fn fold_page<H: TreeHasher>(
-    hasher: &H,
-    begin: u64,
-    size: u64,
-    leaf_hashes: &[Hash],
-    left: &[Hash],
-    right: &[Hash],
-) -> Hash {
-    let (mut left, mut right) = (left.iter().rev(), right.iter());
-    let (mut begin, mut end, mut width) = (begin, begin + leaf_hashes.len() as u64, size);
-    let mut nodes = Vec::with_capacity(leaf_hashes.len() + 2);
-    if begin % 2 == 1 {
-        nodes.extend(left.next());
-    }
-    nodes.extend_from_slice(leaf_hashes);
-    let mut parents = Vec::with_capacity(nodes.len() / 2 + 2);
-    while width > 1 {
-        if end % 2 == 1 && end < width {
-            nodes.extend(right.next());
-        }
-        (begin, end, width) = (begin / 2, end.div_ceil(2), width.div_ceil(2));
-        parents.clear();
-        if begin % 2 == 1 {
-            parents.extend(left.next());
-        }
-        hasher.hash_level(&nodes, &mut parents);
-        if nodes.len() % 2 == 1 {
-            // The last node of a level of odd width has no sibling and is promoted.
-            parents.extend(nodes.last());
-        }
-        core::mem::swap(&mut nodes, &mut parents);
-    }
-    nodes.first().copied().unwrap_or_else(|| hasher.empty_root())
-}
-
-/// The number of hashes on the path from a leaf to the root, in two parts: the levels up to where the path meets the tree's
-/// right edge (a sibling at each), and above that the levels at which a subtree hangs to the left.
+/// The number of hashes on the path from a leaf to the root, in two parts: the levels up to where the path
+/// meets the tree's right edge (a sibling at each), and above that the levels at which a subtree hangs to the
+/// left.
 struct PathShape {
     inner: usize,
     border: usize,

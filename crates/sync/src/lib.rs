@@ -1,1 +1,20 @@
-//! Placeholder until the next commit.
+//! Offline-first sync without I/O: cursors and pages.
+//!
+//! Where a cursor leads in a log is the store's to find out (`veritrail-store-pg`); HTTP is `veritrail-client`'s
+//! and `veritrail-server`'s.
+//!
+//! ```
+//! use veritrail_sync::Cursor;
+//!
+//! let stamp = "2026-03-01T07:30:01.000001Z".parse()?;
+//! let cursor = Cursor::after(stamp);
+//! assert_eq!(cursor.to_string(), "2026-03-01T07:30:01.000001000Z");
+//! assert_eq!(Cursor::parse("2026-03-01T07:30:01.000001000Z")?, cursor);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod cursor;
+mod page;
+
+pub use cursor::{Cursor, CursorProblem, InvalidCursor};
+pub use page::{DEFAULT_PAGE, MAX_PAGE, Page, PageError, check_page};

@@ -3,7 +3,7 @@ CREATE FUNCTION veritrail.refuse_change() RETURNS trigger
     LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
     RAISE EXCEPTION '% on the append-only table %.%', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
-        USING ERRCODE = 'VT001';
+        USING ERRCODE = 'VT001', CONSTRAINT = 'append_only';
 END
 $$;
 COMMENT ON FUNCTION veritrail.refuse_change() IS 'Trigger of the append-only tables: raises VT001.';
@@ -15,7 +15,7 @@ BEGIN
     FOR i IN 1 .. cardinality(part) LOOP
         IF found[i] IS DISTINCT FROM wanted[i] THEN
             RAISE EXCEPTION '% rows of % instead of %', found[i], part[i], wanted[i]
-                USING ERRCODE = 'VT002';
+                USING ERRCODE = 'VT002', CONSTRAINT = 'require_counts';
         END IF;
     END LOOP;
     RETURN true;

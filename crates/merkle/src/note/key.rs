@@ -1,6 +1,8 @@
-//! The Ed25519 keys of signed notes and their texts: the verifier key ("vkey"), which is public, and the signer key.
+//! The Ed25519 keys of signed notes and their texts: the verifier key ("vkey"), which is public, and the
+//! signer key.
 //!
-//! Where keys come from and are kept is not here: a signer key is made from a seed or a text that the caller has.
+//! Where keys come from and are kept is not here: a signer key is made from a seed or a text that the caller
+//! has.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -23,8 +25,8 @@ const ED25519: u8 = 0x01;
 
 const SIGNER_PREFIX: &str = "PRIVATE+KEY+";
 
-/// The short identifier of a key: the first 4 bytes of `SHA-256(name || 0x0A || type || public key)`. It tells keys of one
-/// name apart; it is far too short to authenticate a key.
+/// The short identifier of a key: the first 4 bytes of `SHA-256(name || 0x0A || type || public key)`. It
+/// tells keys of one name apart; it is far too short to authenticate a key.
 ///
 /// `Display` writes it as 8 lower-case hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,10 +42,11 @@ pub struct VerifierKey {
     key: VerifyingKey,
 }
 
-/// A named Ed25519 private key that signs notes. `Debug` shows its name and id only, and its memory is zeroed on drop.
+/// A named Ed25519 private key that signs notes. `Debug` shows its name and id only, and its memory is zeroed
+/// on drop.
 ///
-/// Its text, `PRIVATE+KEY+<name>+<key id>+<base64(0x01 || seed)>`, is written by [`to_secret_text`](Self::to_secret_text)
-/// and read by `FromStr`.
+/// Its text, `PRIVATE+KEY+<name>+<key id>+<base64(0x01 || seed)>`, is written by
+/// [`to_secret_text`](Self::to_secret_text) and read by `FromStr`.
 #[derive(Clone)]
 pub struct SignerKey {
     name: String,
@@ -58,7 +61,8 @@ pub enum KeyError {
     /// The name is empty, longer than [`MAX_NAME_BYTES`], or has a space, a control character or a `+`.
     #[error("a key name has 1 to {MAX_NAME_BYTES} bytes without spaces, control characters and '+'")]
     Name,
-    /// The text has not the parts of such a key, or they are not canonical hex and base64 of the right length.
+    /// The text has not the parts of such a key, or they are not canonical hex and base64 of the right
+    /// length.
     #[error("the text is not of the form of a note key")]
     Format,
     /// The key is for another kind of signature.
@@ -78,10 +82,12 @@ pub enum KeyError {
 }
 
 impl SignerKey {
-    /// The key that this 32-byte seed (RFC 8032 section 5.1.5) makes, under this name. The seed must be secret and random.
+    /// The key that this 32-byte seed (RFC 8032 section 5.1.5) makes, under this name. The seed must be
+    /// secret and random.
     ///
     /// # Errors
-    /// [`KeyError::Name`] if the name is empty, longer than 255 bytes, or has a space, a control character or a `+`.
+    /// [`KeyError::Name`] if the name is empty, longer than 255 bytes, or has a space, a control character or
+    /// a `+`.
     pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, KeyError> {
         check_name(name)?;
         let key = SigningKey::from_bytes(seed);
@@ -129,7 +135,8 @@ impl VerifierKey {
     /// The key with this name and this encoded public key (RFC 8032 section 5.1.2).
     ///
     /// # Errors
-    /// [`KeyError::Name`] for a name that the specification forbids, [`KeyError::Point`] for bytes that are no usable key.
+    /// [`KeyError::Name`] for a name that the specification forbids, [`KeyError::Point`] for bytes that are
+    /// no usable key.
     pub fn from_public_key(name: &str, public_key: &[u8; 32]) -> Result<Self, KeyError> {
         check_name(name)?;
         let key = VerifyingKey::from_bytes(public_key).map_err(|_| KeyError::Point)?;
@@ -158,7 +165,8 @@ impl VerifierKey {
     }
 
     pub(super) fn is_signature_of(&self, text: &str, signature: &[u8]) -> bool {
-        // The strict check also refuses points of small order, with which one signature can fit several texts.
+        // The strict check also refuses points of small order, with which one signature can fit several
+        // texts.
         let signature = ed25519_dalek::Signature::from_slice(signature);
         signature.is_ok_and(|signature| self.key.verify_strict(text.as_bytes(), &signature).is_ok())
     }
@@ -236,7 +244,8 @@ fn check_id(expected: KeyId, actual: KeyId) -> Result<(), KeyError> {
     if expected == actual { Ok(()) } else { Err(KeyError::Id { expected, actual }) }
 }
 
-/// Splits `<name>+<key id>+<base64(0x01 || 32 bytes)>`. The bytes can be a seed, so no copy of them is left behind.
+/// Splits `<name>+<key id>+<base64(0x01 || 32 bytes)>`. The bytes can be a seed, so no copy of them is left
+/// behind.
 fn parse_parts(text: &str) -> Result<(&str, KeyId, Zeroizing<[u8; 32]>), KeyError> {
     // Base64 has a `+` of its own, so only the first two separate parts.
     let mut parts = text.splitn(3, '+');

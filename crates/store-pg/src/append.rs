@@ -1,0 +1,119 @@
+//! Appending: under the log's lock, extend the tree and write everything of it in one statement.
+//!
+//! Applying events to entities and answering repeats is `submit`'s; signing is `publish`'s.
+
+mod plan;
+mod statement;
+
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use veritrail_applier::EntityWrite;
+use veritrail_core::{Hash, LogName, StoredEvent, TenantId};
+
+pub(crate) use plan::{HashedEvent, TILE_HEIGHT, TILE_WIDTH, stamp_events};
+use plan::{extend_tree, plan_earlier};
+pub(crate) use statement::Touched;
+use statement::{AppendRows, AppendStatement};
+
+use crate::error::{AccessError, IntegrityError, is_short_count, is_unique_violation};
+use crate::logs::{self, Log};
+use crate::merkle_tiles::{self, FetchError, TreeOf};
+use crate::statement::Prepared;
+use crate::tree_heads::{self, Newest};
+
+/// Why an append wrote nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum AppendError {
+    /// The database could not be asked, or refused.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The log contradicts itself; nothing is built on top of that.
+    #[error(transparent)]
+    Integrity(#[from] IntegrityError),
+    /// The log is a replica: it takes pages of its origin alone.
+    #[error("the log is a replica and takes no appends")]
+    Replica,
+    /// An entity was written by something else than an append: replay it.
+    #[error("an entity is not at the version that was read, though the log is locked")]
+    EntityChanged,
+}
+
+impl From<diesel::result::Error> for AppendError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Access(error.into())
+    }
+}
+
+impl From<FetchError> for AppendError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Access(error) => Self::Access(error),
+            FetchError::Integrity(error) => Self::Integrity(error),
+        }
+    }
+}
+
+/// A log that this transaction has locked, with its newest head.
+pub(crate) struct Locked {
+    pub(crate) log: Log,
+    pub(crate) newest: Newest,
+}
+
+/// Locks the log and reads its newest head, which is checked before anything is built on it.
+pub(crate) async fn lock(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+) -> Result<Locked, AppendError> {
+    let log = logs::lock_or_create(connection, tenant, LogName::Events).await?;
+    // A statement of its own: under READ COMMITTED it sees what was committed before the lock was had.
+    let newest = tree_heads::newest(connection, tenant, LogName::Events, log.epoch).await?;
+    newest.check()?;
+    Ok(Locked { log, newest })
+}
+
+/// What is written beside the events.
+#[derive(Default)]
+pub(crate) struct Effects {
+    pub(crate) entities: Vec<EntityWrite>,
+    pub(crate) touched: Vec<Touched>,
+}
+
+/// Writes events that have their positions, stamps and leaves, and everything that belongs to them.
+pub(crate) async fn write(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    locked: &Locked,
+    events: &[StoredEvent],
+    effects: &Effects,
+) -> Result<veritrail_core::TreeHead, AppendError> {
+    let head = &locked.newest.head;
+    let size = head.size().0;
+    let leaves: Vec<Hash> = events.iter().map(|event| event.leaf_hash).collect();
+    let count = u64::try_from(leaves.len()).expect("a batch has fewer than 2^64 events");
+    let tree = TreeOf { tenant, epoch: locked.log.epoch, stored: size };
+    let mut earlier = Vec::new();
+    for range in plan_earlier(size, count) {
+        let hashes =
+            merkle_tiles::level_hashes(connection, tree, range.level, range.begin, range.end).await?;
+        earlier.push((range, hashes));
+    }
+    let plan = extend_tree(head, &leaves, events.last().map(|event| event.recorded_at), &earlier);
+    let rows = AppendRows {
+        tenant,
+        epoch: locked.log.epoch,
+        events,
+        tree: &plan,
+        entities: &effects.entities,
+        touched: &effects.touched,
+    };
+    let written: Result<bool, _> = Prepared(AppendStatement::new(&rows)).get_result(connection).await;
+    match written {
+        Ok(_) => Ok(plan.head),
+        // Under an older snapshot the head may be stale, which is no finding.
+        Err(error) if is_unique_violation(&error) && locked.newest.read_committed => {
+            Err(IntegrityError::RowsBeyondHead { size }.into())
+        }
+        Err(error) if is_unique_violation(&error) => Err(AccessError::Contended.into()),
+        Err(error) if is_short_count(&error) => Err(AppendError::EntityChanged),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,120 @@
+//! Errors that every operation shares: the database is out of reach, a statement failed, a row cannot be
+//! believed, the tree contradicts itself. Each operation's own enum wraps these.
+
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel_async::pooled_connection::deadpool::PoolError;
+use veritrail_core::Position;
+
+pub use crate::convert::Corrupt;
+
+/// Why the database could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    /// No connection could be had: check the URL, the server and its limits.
+    #[error("the database is out of reach: {0}")]
+    Unreachable(String),
+    /// All connections of the pool were taken for too long: try again, or enlarge the pool.
+    #[error("no connection became free within the pool's timeout")]
+    PoolTimeout,
+    /// The schema is missing or old: run `veritrail migrate`.
+    #[error("the database has no schema `veritrail` of this version (run `veritrail migrate`)")]
+    NotMigrated,
+    /// A transaction ran into another one under REPEATABLE READ or SERIALIZABLE, or into a deadlock: repeat it.
+    #[error("the transaction ran into a concurrent one and can be repeated")]
+    Contended,
+    /// A statement failed.
+    #[error("a statement failed: {0}")]
+    Database(#[source] DieselError),
+    /// A row that no code of ours has written.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+}
+
+/// The log contradicts itself. Evidence: reported, and never repaired or overwritten.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum IntegrityError {
+    /// The frontier of a tree head does not fold to its root.
+    #[error("the tree head of size {size} does not fold to its root")]
+    HeadFolds {
+        /// The head's size.
+        size: u64,
+    },
+    /// The newest head is older than the newest checkpoint: heads were deleted, or a backup was restored.
+    #[error("the newest tree head has size {head}, but a checkpoint of size {checkpoint} was published")]
+    HeadBehindCheckpoint {
+        /// Size of the newest head.
+        head: u64,
+        /// Size of the newest checkpoint.
+        checkpoint: u64,
+    },
+    /// There is a row at or after the position at which the head says that the log ends.
+    #[error("there are rows beyond the tree head of size {size}")]
+    RowsBeyondHead {
+        /// The head's size.
+        size: u64,
+    },
+    /// A hash of the tree that must be there is missing.
+    #[error("the hashes {begin} to {end} of tile level {level} are missing")]
+    MissingHashes {
+        /// Tile level; 0 are the leaves.
+        level: u8,
+        /// First index.
+        begin: u64,
+        /// Index after the last one.
+        end: u64,
+    },
+    /// The stored hashes give no proof of what the head says.
+    #[error("the stored tree gives no valid proof for size {size}: {reason}")]
+    Proof {
+        /// Size of the tree.
+        size: u64,
+        /// The verifier's verdict.
+        reason: String,
+    },
+    /// A row is not what its leaf says.
+    #[error("the event at position {position} is not what was appended: {reason}")]
+    Event {
+        /// Where it stands.
+        position: Position,
+        /// What differs.
+        reason: String,
+    },
+}
+
+/// Name that our functions give as the violated constraint when a statement wrote fewer rows than wanted.
+const REQUIRE_COUNTS: &str = "require_counts";
+
+impl From<DieselError> for AccessError {
+    fn from(error: DieselError) -> Self {
+        match &error {
+            DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Contended,
+            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, information) => {
+                Self::Unreachable(information.message().to_owned())
+            }
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<PoolError> for AccessError {
+    fn from(error: PoolError) -> Self {
+        match error {
+            PoolError::Timeout(_) => Self::PoolTimeout,
+            PoolError::Backend(error) => Self::Unreachable(error.to_string()),
+            other => Self::Unreachable(other.to_string()),
+        }
+    }
+}
+
+/// Whether a unique key was violated.
+pub(crate) fn is_unique_violation(error: &DieselError) -> bool {
+    matches!(error, DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _))
+}
+
+/// Whether a statement of ours undid itself because one of its parts wrote too few rows (VT002).
+pub(crate) fn is_short_count(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(_, information) => information.constraint_name() == Some(REQUIRE_COUNTS),
+        _ => false,
+    }
+}

@@ -1,0 +1,236 @@
+//! Table `events`: reading. Only the one statement of `append` writes.
+
+use diesel::data_types::PgTimestamp;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use veritrail_core::{FormSubmission, Hash, Json, LeafParts, Position, StoredEvent, SyncLevel, TenantId};
+
+use crate::convert::{Corrupt, Place, to_bigint};
+use crate::error::AccessError;
+use crate::schema::veritrail::events;
+use crate::statement::{Prepared, Statement, unknown_parameter};
+
+type EventColumns = (
+    BigInt,
+    Text,
+    Text,
+    Text,
+    Nullable<Integer>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Binary,
+    Binary,
+    Nullable<Binary>,
+    Timestamptz,
+    Text,
+    Text,
+    SmallInt,
+    Timestamptz,
+    Binary,
+);
+
+/// A row of `events` as PostgreSQL gives it: nothing of it is believed yet.
+#[derive(Queryable)]
+pub(crate) struct EventRow {
+    pub(crate) position: i64,
+    pub(crate) guid: String,
+    entity_guid: String,
+    event_type: String,
+    schema_version: Option<i32>,
+    data: Option<String>,
+    metadata: Option<String>,
+    salts: Vec<u8>,
+    data_hash: Vec<u8>,
+    metadata_hash: Option<Vec<u8>>,
+    timestamp: PgTimestamp,
+    user_id: String,
+    submitted_by: String,
+    sync_level: i16,
+    recorded_at: PgTimestamp,
+    pub(crate) leaf_hash: Vec<u8>,
+}
+
+impl TryFrom<EventRow> for StoredEvent {
+    type Error = Corrupt;
+
+    fn try_from(row: EventRow) -> Result<Self, Corrupt> {
+        let key = row.guid.clone();
+        let place = Place { table: "events", key: &key };
+        let schema_version = row.schema_version.map(u32::try_from).transpose();
+        let data = row.data.ok_or_else(|| place.corrupt("data"))?;
+        let event = FormSubmission {
+            guid: place.parsed("guid", &row.guid)?,
+            entity_guid: place.parsed("entity_guid", &row.entity_guid)?,
+            event_type: place.parsed("type", &row.event_type)?,
+            schema_version: schema_version.map_err(|_| place.corrupt("schema_version"))?,
+            data: Json::from_canonical_text(data),
+            metadata: row.metadata.map(Json::from_canonical_text),
+            timestamp: place.timestamp("timestamp", row.timestamp)?,
+            user_id: place.parsed("user_id", &row.user_id)?,
+            sync_level: SyncLevel::from_number(row.sync_level).ok_or_else(|| place.corrupt("sync_level"))?,
+        };
+        let metadata_hash = row.metadata_hash.as_deref().map(|hash| place.hash("metadata_hash", hash));
+        Ok(Self {
+            position: Position(place.unsigned("position", row.position)?),
+            event,
+            salts: place.salts(&row.salts)?,
+            parts: LeafParts {
+                data_hash: place.hash("data_hash", &row.data_hash)?,
+                metadata_hash: metadata_hash.transpose()?,
+            },
+            submitted_by: place.parsed("submitted_by", &row.submitted_by)?,
+            recorded_at: place.timestamp("recorded_at", row.recorded_at)?,
+            leaf_hash: place.hash("leaf_hash", &row.leaf_hash)?,
+        })
+    }
+}
+
+struct ByPosition<'a> {
+    tenant: &'a str,
+    begin: i64,
+    end: i64,
+    limit: i64,
+}
+
+impl Statement for ByPosition<'_> {
+    const SQL: &'static str =
+        concat!(include_str!("sql/event_columns.sql"), include_str!("sql/events_by_position.sql"));
+    type Columns = EventColumns;
+    type Key = ByPosition<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<BigInt, _>(&self.begin),
+            3 => out.push_bind_param::<BigInt, _>(&self.end),
+            4 => out.push_bind_param::<BigInt, _>(&self.limit),
+            other => unknown_parameter(other),
+        }
+    }
+}
+
+struct ByGuid<'a> {
+    tenant: &'a str,
+    guids: &'a [&'a str],
+}
+
+impl Statement for ByGuid<'_> {
+    const SQL: &'static str =
+        concat!(include_str!("sql/event_columns.sql"), include_str!("sql/events_by_guid.sql"));
+    type Columns = EventColumns;
+    type Key = ByGuid<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Array<Text>, _>(&self.guids),
+            other => unknown_parameter(other),
+        }
+    }
+}
+
+struct AtPositions<'a> {
+    tenant: &'a str,
+    positions: &'a [i64],
+}
+
+impl Statement for AtPositions<'_> {
+    const SQL: &'static str =
+        concat!(include_str!("sql/event_columns.sql"), include_str!("sql/events_at_positions.sql"));
+    type Columns = EventColumns;
+    type Key = AtPositions<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Array<BigInt>, _>(&self.positions),
+            other => unknown_parameter(other),
+        }
+    }
+}
+
+/// Rows with a position in [`begin`, `end`), in order, `limit` at most.
+pub(crate) async fn by_position(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    begin: u64,
+    end: u64,
+    limit: u32,
+) -> Result<Vec<EventRow>, AccessError> {
+    let statement = ByPosition {
+        tenant: tenant.as_str(),
+        begin: i64::try_from(begin).unwrap_or(i64::MAX),
+        end: i64::try_from(end).unwrap_or(i64::MAX),
+        limit: i64::from(limit),
+    };
+    Ok(Prepared(statement).load(connection).await?)
+}
+
+/// The events that have one of these guids, in no order.
+pub(crate) async fn by_guid(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    guids: &[&str],
+) -> Result<Vec<StoredEvent>, AccessError> {
+    let rows: Vec<EventRow> = Prepared(ByGuid { tenant: tenant.as_str(), guids }).load(connection).await?;
+    believe(rows)
+}
+
+/// The events at these positions, in order.
+pub(crate) async fn at_positions(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    positions: &[i64],
+) -> Result<Vec<StoredEvent>, AccessError> {
+    let statement = AtPositions { tenant: tenant.as_str(), positions };
+    let rows: Vec<EventRow> = Prepared(statement).load(connection).await?;
+    believe(rows)
+}
+
+/// Turns rows into events.
+///
+/// # Errors
+/// [`AccessError::Corrupt`] for the first row that cannot be believed.
+pub(crate) fn believe(rows: Vec<EventRow>) -> Result<Vec<StoredEvent>, AccessError> {
+    rows.into_iter().map(|row| StoredEvent::try_from(row).map_err(AccessError::from)).collect()
+}
+
+/// The leaves at positions [`begin`, `end`) that are there.
+pub(crate) async fn leaf_hashes(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    begin: u64,
+    end: u64,
+) -> Result<Vec<Hash>, AccessError> {
+    let rows: Vec<Vec<u8>> = events::table
+        .filter(events::tenant_id.eq(tenant.as_str()))
+        .filter(events::position.ge(to_bigint(begin)))
+        .filter(events::position.lt(to_bigint(end)))
+        .order(events::position)
+        .select(events::leaf_hash)
+        .load(connection)
+        .await?;
+    let key = format!("{begin}..{end}");
+    let place = Place { table: "events", key: &key };
+    rows.iter().map(|hash| Ok(place.hash("leaf_hash", hash)?)).collect()
+}
+
+/// The position after the last event recorded at or before an instant.
+pub(crate) async fn position_after(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    instant: PgTimestamp,
+) -> Result<Option<i64>, AccessError> {
+    let last: Option<i64> = events::table
+        .filter(events::tenant_id.eq(tenant.as_str()))
+        .filter(events::recorded_at.le(instant))
+        .order(events::recorded_at.desc())
+        .select(events::position)
+        .first(connection)
+        .await
+        .optional()?;
+    Ok(last.map(|position| position + 1))
+}

@@ -1,0 +1,112 @@
+//! Table `logs`: what an append locks, and who a log is.
+
+use diesel::data_types::PgTimestamp;
+use diesel::prelude::*;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use uuid::Uuid;
+use veritrail_core::{Epoch, LogName, TenantId, Timestamp};
+
+use crate::convert::Place;
+use crate::error::AccessError;
+use crate::schema::veritrail::logs;
+
+/// A log's identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Bound into every leaf and into the origin of the log's checkpoints.
+    pub log_id: Uuid,
+    /// The log's present life.
+    pub epoch: Epoch,
+    /// Last stamp before this epoch.
+    pub base_stamp: Option<Timestamp>,
+    /// Whether it is a verified copy of another database's log.
+    pub replica: bool,
+}
+
+type LogRow = (Uuid, i32, Option<PgTimestamp>, bool);
+
+/// Locks the log's row until the end of the transaction, making the log if it is not there yet.
+///
+/// The row is only ever locked: positions are gapless and in commit order because PostgreSQL makes a
+/// transaction visible before it releases its row locks.
+pub(crate) async fn lock_or_create(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+) -> Result<Log, AccessError> {
+    if let Some(found) = lock(connection, tenant, log).await? {
+        return Ok(found);
+    }
+    diesel::insert_into(logs::table)
+        .values((logs::tenant_id.eq(tenant.as_str()), logs::log.eq(log.as_str())))
+        .on_conflict_do_nothing()
+        .execute(connection)
+        .await?;
+    // A row that is there and cannot be seen is hidden by row-level security.
+    lock(connection, tenant, log).await?.ok_or(AccessError::Database(diesel::result::Error::NotFound))
+}
+
+async fn lock(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+) -> Result<Option<Log>, AccessError> {
+    let row: Option<LogRow> = logs::table
+        .find((tenant.as_str(), log.as_str()))
+        .select((logs::log_id, logs::epoch, logs::base_stamp, logs::replica))
+        .for_no_key_update()
+        .first(connection)
+        .await
+        .optional()?;
+    row.map(|row| to_log(row, tenant, log)).transpose()
+}
+
+/// Reads a log's identity without locking it.
+pub(crate) async fn find(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+) -> Result<Option<Log>, AccessError> {
+    let row: Option<LogRow> = logs::table
+        .find((tenant.as_str(), log.as_str()))
+        .select((logs::log_id, logs::epoch, logs::base_stamp, logs::replica))
+        .first(connection)
+        .await
+        .optional()?;
+    row.map(|row| to_log(row, tenant, log)).transpose()
+}
+
+/// Makes the log of a replica with the identity of its origin, unless the tenant has a log already.
+pub(crate) async fn create_replica(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+    log_id: Uuid,
+    epoch: Epoch,
+) -> Result<(), AccessError> {
+    let epoch = i32::try_from(epoch.0).map_err(|_| Place { table: "logs", key: &log_id }.corrupt("epoch"))?;
+    diesel::insert_into(logs::table)
+        .values((
+            logs::tenant_id.eq(tenant.as_str()),
+            logs::log.eq(log.as_str()),
+            logs::log_id.eq(log_id),
+            logs::epoch.eq(epoch),
+            logs::replica.eq(true),
+        ))
+        .on_conflict_do_nothing()
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+fn to_log(
+    (log_id, epoch, base_stamp, replica): LogRow,
+    tenant: &TenantId,
+    log: LogName,
+) -> Result<Log, AccessError> {
+    let key = format_args!("{tenant}/{log}").to_string();
+    let place = Place { table: "logs", key: &key };
+    let epoch = u32::try_from(epoch).map_err(|_| place.corrupt("epoch"))?;
+    let base_stamp = base_stamp.map(|stamp| place.timestamp("base_stamp", stamp)).transpose()?;
+    Ok(Log { log_id, epoch: Epoch(epoch), base_stamp, replica })
+}

@@ -1,0 +1,201 @@
+//! An event's whole way: look up repeats, load entities, apply, lock, append.
+//!
+//! Validation comes before (`veritrail_core::FormSubmission::parse`), signing after (`publish`). The parts are in
+//! `submit/judge.rs` (which events are new and apply) and `append` (what is written, and how).
+
+mod judge;
+
+use diesel_async::{AsyncConnection, AsyncPgConnection};
+use veritrail_applier::{ApplyError, Registry};
+use veritrail_core::{EventGuid, FormSubmission, Receipt, StoredEvent, Subject, TenantId, TreeHead};
+
+use crate::append::{self, AppendError, Locked, stamp_events};
+use crate::error::AccessError;
+use crate::store::Session;
+use judge::{Judgement, judge};
+
+/// Most events that one submit takes: what is hashed, loaded and written at once stays bounded.
+pub const MAX_BATCH: usize = 10_000;
+/// How often a pooled submit begins anew after running into a concurrent transaction.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// What became of one submitted event.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Applied and appended, or there already.
+    Recorded(Receipt),
+    /// Not stored.
+    Rejected(Rejection),
+}
+
+/// Why an event was not stored.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Rejection {
+    /// Another event has this guid.
+    #[error("event `{guid}` is recorded with other content: {field} differs")]
+    Conflict {
+        /// The guid.
+        guid: EventGuid,
+        /// The first member that differs.
+        field: &'static str,
+    },
+    /// The event does not apply to its entity.
+    #[error("{0}")]
+    DoesNotApply(#[from] ApplyError),
+    /// A payload built in Rust breaks a rule that reading from JSON would have refused.
+    #[error("{0}")]
+    Invalid(#[from] veritrail_core::InvalidEvent),
+}
+
+impl Rejection {
+    /// A stable code for machines.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Conflict { .. } => "CONFLICT",
+            Self::DoesNotApply(error) => error.code(),
+            Self::Invalid(_) => "INVALID_EVENT",
+        }
+    }
+}
+
+/// The answer to one submit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submitted {
+    /// One outcome an event, in the order of the events.
+    pub outcomes: Vec<Outcome>,
+    /// The head after the append; `None` where nothing new was stored.
+    pub head: Option<TreeHead>,
+}
+
+/// Why nothing of a batch was stored.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// More than [`MAX_BATCH`] events: submit them in parts.
+    #[error("a batch of {0} events is larger than {MAX_BATCH}")]
+    BatchTooLarge(usize),
+    /// The append failed.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+impl From<AccessError> for SubmitError {
+    fn from(error: AccessError) -> Self {
+        Self::Append(error.into())
+    }
+}
+
+impl From<diesel::result::Error> for SubmitError {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Append(error.into())
+    }
+}
+
+/// Whether events change entities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applying {
+    /// Events are applied; one that does not apply is rejected.
+    Apply,
+    /// Events are appended as they are; entities catch up at the next replay.
+    AppendOnly,
+}
+
+impl Session<'_> {
+    /// Applies and appends a batch: all that apply are stored, together, or nothing is.
+    ///
+    /// A repeat of a recorded event is answered with its old receipt and is not applied again.
+    ///
+    /// # Errors
+    /// [`SubmitError`]: nothing of the batch was stored.
+    pub async fn submit(
+        &mut self,
+        events: &[FormSubmission],
+        submitted_by: &Subject,
+        applying: Applying,
+    ) -> Result<Submitted, SubmitError> {
+        if events.len() > MAX_BATCH {
+            return Err(SubmitError::BatchTooLarge(events.len()));
+        }
+        let batch = Batch { tenant: self.tenant, registry: self.registry, events, submitted_by, applying };
+        if self.is_within_transaction() {
+            // The caller's snapshot is what it is: everything is looked up under the lock.
+            return self
+                .connection
+                .transaction(async |connection| batch.append(connection, None).await)
+                .await;
+        }
+        let mut attempt = 1;
+        loop {
+            match self.submit_once(&batch).await {
+                Err(SubmitError::Append(AppendError::Access(AccessError::Contended)))
+                    if attempt < MAX_ATTEMPTS =>
+                {
+                    attempt += 1;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn submit_once(&mut self, batch: &Batch<'_>) -> Result<Submitted, SubmitError> {
+        // One snapshot, so that size, guids and entities belong together.
+        let judgement = self
+            .connection
+            .build_transaction()
+            .repeatable_read()
+            .read_only()
+            .run(async |connection| judge(connection, batch).await)
+            .await?;
+        if judgement.accepted.is_empty() {
+            return Ok(judgement.into_answer(None));
+        }
+        self.connection.transaction(async |connection| batch.append(connection, Some(judgement)).await).await
+    }
+}
+
+/// One submit's input.
+pub(crate) struct Batch<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) registry: &'a Registry,
+    pub(crate) events: &'a [FormSubmission],
+    pub(crate) submitted_by: &'a Subject,
+    pub(crate) applying: Applying,
+}
+
+impl Batch<'_> {
+    /// Appends under the lock; what was judged before is judged again if the log has moved since.
+    async fn append(
+        &self,
+        connection: &mut AsyncPgConnection,
+        early: Option<Judgement>,
+    ) -> Result<Submitted, SubmitError> {
+        let locked = append::lock(connection, self.tenant).await?;
+        if locked.log.replica {
+            return Err(AppendError::Replica.into());
+        }
+        let size = locked.newest.head.size();
+        let mut judgement = match early {
+            Some(judgement) if judgement.based_on == size => judgement,
+            _ => judge(connection, self).await?,
+        };
+        if judgement.accepted.is_empty() {
+            return Ok(judgement.into_answer(None));
+        }
+        let stamped = self.stamp(&locked, &mut judgement);
+        let effects = judgement.effects(size.0);
+        let head = append::write(connection, self.tenant, &locked, &stamped, &effects).await?;
+        judgement.record(&stamped);
+        Ok(judgement.into_answer(Some(head)))
+    }
+
+    fn stamp(&self, locked: &Locked, judgement: &mut Judgement) -> Vec<StoredEvent> {
+        stamp_events(
+            std::mem::take(&mut judgement.hashed),
+            locked.log.log_id,
+            &locked.newest.head,
+            locked.newest.clock,
+            locked.log.base_stamp,
+            self.submitted_by,
+        )
+    }
+}
