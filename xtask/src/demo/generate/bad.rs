@@ -51,7 +51,7 @@ pub(super) const KINDS: [BadKind; 32] = [
     kind(INVALID, |facts| update(facts).with("syncLevel", "7").text()),
     kind(INVALID, |facts| update(facts).with("metadata", "\"tablet-01\"").text()),
     kind(INVALID, |facts| cut_short(&update(facts).text())),
-    kind("UNKNOWN_TYPE", |facts| update(facts).with("type", "\"update-indivdual\"").text()),
+    kind("UNKNOWN_EVENT_TYPE", |facts| update(facts).with("type", "\"update-indivdual\"").text()),
     kind("ENTITY_NOT_FOUND", |facts| update(facts).with("entityGuid", quoted(&facts.nobody)).text()),
     kind("ENTITY_NOT_FOUND", |facts| {
         update(facts).with("type", "\"delete-entity\"").with("entityGuid", quoted(&facts.nobody)).text()

@@ -82,6 +82,7 @@ impl Sheet {
             *self.expected.rejected.entry(code.to_owned()).or_default() += 1;
         }
     }
+
     /// Writes a visit again. What the device says of its network may have changed: it is no part of the content.
     fn repeat(&mut self, visit: usize) {
         for at in self.visits[visit].clone() {
