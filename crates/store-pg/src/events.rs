@@ -13,7 +13,7 @@ use crate::error::AccessError;
 use crate::schema::veritrail::events;
 use crate::statement::{Prepared, Statement, unknown_parameter};
 
-type EventColumns = (
+pub(crate) type EventColumns = (
     BigInt,
     Text,
     Text,

@@ -4,22 +4,37 @@
 //! speak of more than one table are files under `sql/`.
 
 mod append;
+mod checkpoints;
 mod convert;
 mod entities;
 mod error;
 mod events;
+mod history;
 mod logs;
 mod merkle_tiles;
+mod mirror;
+mod prove;
+mod publish;
+mod read;
 mod schema;
+mod signer;
 mod statement;
 mod store;
 mod submit;
 mod tree_heads;
+mod verify;
 
 pub use append::AppendError;
 pub use entities::ClusterTooLarge;
 pub use error::{AccessError, Corrupt, IntegrityError};
+pub use history::{HistoryError, MAX_CLUSTER_EVENTS, MAX_TIMELINE_EVENTS, Moment, PastEntity};
 pub use logs::Log;
+pub use mirror::{MirrorError, MirrorLimits, Mirrored};
+pub use prove::ProveError;
+pub use publish::{PublishError, Published, WithoutMemory};
+pub use read::ReadError;
+pub use signer::{FileSigner, SignerError};
 pub use store::{PgEventStore, PgPool, Session};
 pub use submit::{Applying, MAX_BATCH, Outcome, Rejection, SubmitError, Submitted};
-pub use {deadpool, diesel_async, veritrail_applier, veritrail_core};
+pub use verify::{Finding, MAX_FINDINGS, Report};
+pub use {deadpool, diesel_async, veritrail_applier, veritrail_core, veritrail_merkle, veritrail_migrations, veritrail_sync};

@@ -1,7 +1,7 @@
 //! A page of a log and the check that makes a reader sure that nothing of it is missing or changed.
 
 use uuid::Uuid;
-use veritrail_core::{Hash, Position, StoredEvent, TreeHead};
+use veritrail_core::{Hash, LeafParts, Position, StoredEvent, TreeHead};
 use veritrail_merkle::checkpoint::Checkpoint;
 use veritrail_merkle::{Sha256Hasher, VerifyError, verify_range};
 
@@ -70,21 +70,22 @@ pub enum PageError {
     },
 }
 
-/// Checks that `events` are exactly the events that follow `known` in the log that `checkpoint` signs.
+/// Checks that `events` are exactly the events that follow `known` in the log that `checkpoint` signs, and gives
+/// them with the leaves and payload hashes that their contents have.
 ///
-/// Every leaf is recomputed from its event; what the page says of leaves is not asked. `proof` is a range proof
-/// (see [`verify_range`]) of the page in the tree of the checkpoint; its first hashes are the tree before the
-/// page, which must be the one that the reader has.
+/// What the page itself says of leaves and hashes is not asked. `proof` is a range proof (see [`verify_range`])
+/// of the page in the tree of the checkpoint; its first hashes are the tree before the page, which must be the
+/// one that the reader has.
 ///
 /// # Errors
 /// [`PageError`] says what does not hold; nothing of the page is to be kept then.
 pub fn check_page(
     known: &TreeHead,
     log_id: Uuid,
-    events: &[StoredEvent],
+    mut events: Vec<StoredEvent>,
     proof: &[Hash],
     checkpoint: &Checkpoint,
-) -> Result<(), PageError> {
+) -> Result<Vec<StoredEvent>, PageError> {
     let begin = known.size().0;
     if checkpoint.size < begin {
         return Err(PageError::RolledBack { size: checkpoint.size, known: begin });
@@ -99,19 +100,16 @@ pub fn check_page(
     if end > checkpoint.size {
         return Err(PageError::BeyondCheckpoint { end, size: checkpoint.size });
     }
-    let leaves: Vec<Hash> = events.iter().map(|event| recompute(event, log_id)).collect();
+    for event in &mut events {
+        event.parts = LeafParts::of(&event.event, &event.salts);
+        event.leaf_hash = event.recomputed_leaf(&Sha256Hasher, log_id);
+    }
+    let leaves: Vec<Hash> = events.iter().map(|event| event.leaf_hash).collect();
     verify_range(&Sha256Hasher, begin, checkpoint.size, &leaves, proof, &checkpoint.root)
         .map_err(|source| PageError::NotOfThisLog { begin, end, source })?;
     let before = known.frontier.hashes();
     if proof.get(..before.len()) != Some(before) {
         return Err(PageError::Forked { size: begin });
     }
-    Ok(())
-}
-
-/// The leaf of an event by its content alone.
-fn recompute(event: &StoredEvent, log_id: Uuid) -> Hash {
-    let mut believed = event.clone();
-    believed.parts = veritrail_core::LeafParts::of(&event.event, &event.salts);
-    believed.recomputed_leaf(&Sha256Hasher, log_id)
+    Ok(events)
 }

@@ -1,0 +1,195 @@
+//! A signing key in a file, and the signer's own memory beside it.
+//!
+//! The memory holds, for each origin, the last head that was signed. It lies outside PostgreSQL, so that whoever
+//! can change the database, or restores an old backup of it, cannot have two histories signed.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+use veritrail_core::{Hash, Origin};
+use veritrail_merkle::checkpoint::Checkpoint;
+use veritrail_merkle::note::{KeyError, SignerKey, VerifierKey};
+use veritrail_merkle::{Sha256Hasher, TreeHasher};
+
+/// Access for the owner alone.
+const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_FOLDER: u32 = 0o700;
+
+/// Why a key cannot be made, read or used.
+#[derive(Debug, thiserror::Error)]
+pub enum SignerError {
+    /// A file cannot be read or written.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// Others than the owner may read the key.
+    #[error("{path} has mode {mode:03o}: a signing key must be readable by its owner alone (chmod 600)")]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file holds no signing key, or the name is none.
+    #[error("{path}: {source}")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: KeyError,
+    },
+    /// The memory is not what this program wrote.
+    #[error("the signer's memory {path} cannot be read: it is not repaired, since it is what keeps two histories from being signed")]
+    Memory {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// An Ed25519 key in a file of mode 600, with its memory in the folder `<file>.memory`.
+pub struct FileSigner {
+    key: SignerKey,
+    memory: PathBuf,
+}
+
+impl FileSigner {
+    /// Makes a key from the operating system's random source and writes it to a new file.
+    ///
+    /// # Errors
+    /// [`SignerError::Io`] where the file exists already or cannot be written, [`SignerError::Key`] where the
+    /// name is empty, too long or has a space or `+`.
+    pub fn create(path: &Path, name: &str) -> Result<VerifierKey, SignerError> {
+        let mut seed = [0; 32];
+        getrandom::fill(&mut seed).expect("the operating system has a random source");
+        let key = SignerKey::from_seed(name, &seed)
+            .map_err(|source| SignerError::Key { path: path.to_owned(), source })?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(PRIVATE_FILE)
+            .open(path)
+            .map_err(|source| io_error("create", path, source))?;
+        file.write_all(format!("{}\n", key.to_secret_text().as_str()).as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(|source| io_error("write", path, source))?;
+        Ok(key.verifier_key())
+    }
+
+    /// Reads a key.
+    ///
+    /// # Errors
+    /// [`SignerError::Exposed`] where others may read the file, [`SignerError::Io`], [`SignerError::Key`].
+    pub fn open(path: &Path) -> Result<Self, SignerError> {
+        let metadata = fs::metadata(path).map_err(|source| io_error("read", path, source))?;
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(SignerError::Exposed { path: path.to_owned(), mode });
+        }
+        let text = fs::read_to_string(path).map_err(|source| io_error("read", path, source))?;
+        let key: SignerKey =
+            text.trim_end().parse().map_err(|source| SignerError::Key { path: path.to_owned(), source })?;
+        let mut memory = path.as_os_str().to_owned();
+        memory.push(".memory");
+        Ok(Self { key, memory: memory.into() })
+    }
+
+    /// The key's name: the prefix of the origins that it signs for.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.key.name()
+    }
+
+    /// The key that checks this one's signatures.
+    #[must_use]
+    pub fn verifier_key(&self) -> VerifierKey {
+        self.key.verifier_key()
+    }
+
+    pub(crate) fn key(&self) -> &SignerKey {
+        &self.key
+    }
+
+    /// Takes the memory of one origin for oneself, waiting until nobody else has it. Blocks the thread.
+    pub(crate) fn lock(&self, origin: &Origin) -> Result<LockedMemory, SignerError> {
+        fs::create_dir_all(&self.memory).map_err(|source| io_error("create", &self.memory, source))?;
+        fs::set_permissions(&self.memory, Permissions::from_mode(PRIVATE_FOLDER))
+            .map_err(|source| io_error("change", &self.memory, source))?;
+        // The origin itself is no file name; its hash is.
+        let name = Sha256Hasher.hash_leaf(origin.to_string().as_bytes()).to_string();
+        let lock_path = self.memory.join(format!("{name}.lock"));
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(PRIVATE_FILE)
+            .open(&lock_path)
+            .map_err(|source| io_error("open", &lock_path, source))?;
+        flock(&lock, FlockOperation::LockExclusive)
+            .map_err(|error| io_error("lock", &lock_path, error.into()))?;
+        Ok(LockedMemory {
+            origin: origin.to_string(),
+            folder: self.memory.clone(),
+            path: self.memory.join(name),
+            _lock: lock,
+        })
+    }
+}
+
+impl std::fmt::Debug for FileSigner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileSigner").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+/// The memory of one origin, held until it is dropped.
+pub(crate) struct LockedMemory {
+    origin: String,
+    folder: PathBuf,
+    path: PathBuf,
+    _lock: File,
+}
+
+impl LockedMemory {
+    /// The last head that was signed, if any was.
+    pub(crate) fn read(&self) -> Result<Option<(u64, Hash)>, SignerError> {
+        let text = match fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(io_error("read", &self.path, source)),
+        };
+        match Checkpoint::parse(&text) {
+            Ok(checkpoint) if checkpoint.origin == self.origin => Ok(Some((checkpoint.size, checkpoint.root))),
+            _ => Err(SignerError::Memory { path: self.path.clone() }),
+        }
+    }
+
+    /// Remembers a head, durably, before its signature leaves this process.
+    pub(crate) fn write(&self, checkpoint: &Checkpoint) -> Result<(), SignerError> {
+        let text = checkpoint.to_body().expect("a checkpoint of ours has a one-line origin");
+        let fresh = self.path.with_extension("new");
+        let failed = |source| io_error("write", &fresh, source);
+        let mut file = OpenOptions::new()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .mode(PRIVATE_FILE)
+            .open(&fresh)
+            .map_err(failed)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        fs::rename(&fresh, &self.path).map_err(failed)?;
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed)
+    }
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> SignerError {
+    SignerError::Io { action, path: path.to_owned(), source }
+}

@@ -1,0 +1,258 @@
+//! Verify: recompute everything of a log from its rows and name what is wrong.
+//!
+//! Nothing is repaired and nothing is overwritten. What each part compares is in `verify/walk.rs` (rows, leaves,
+//! tiles, kept heads) and `verify/signed.rs` (checkpoints).
+
+mod signed;
+mod walk;
+
+use diesel_async::AsyncPgConnection;
+use uuid::Uuid;
+use veritrail_core::{Epoch, EventGuid, Hash, LogName, Position, TenantId, Timestamp};
+use veritrail_merkle::note::VerifierKey;
+
+use crate::error::AccessError;
+use crate::logs::Log;
+use crate::store::Session;
+use crate::{checkpoints, tree_heads};
+use walk::Walk;
+
+/// Rows that are read at once.
+const PAGE: u32 = 2_048;
+/// Most findings that are kept: the first say where to look, and a wholly replaced log must not fill the memory.
+pub const MAX_FINDINGS: usize = 1_000;
+
+/// Something that is not as it was appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Finding {
+    /// A row is not what its leaf says.
+    #[error("event {guid} at position {position}: {reason}")]
+    EventAltered {
+        /// Where it stands.
+        position: Position,
+        /// The event.
+        guid: EventGuid,
+        /// Which part differs.
+        reason: String,
+    },
+    /// A row holds values that no code of ours writes; data or metadata that are gone count here too.
+    #[error("event {guid} at position {position}: the column `{column}` holds no value of ours")]
+    EventUnreadable {
+        /// Where it stands.
+        position: i64,
+        /// The event's guid as it is stored.
+        guid: String,
+        /// The column.
+        column: &'static str,
+    },
+    /// Rows are missing.
+    #[error("the events at positions {from} to {to} are missing")]
+    Missing {
+        /// First missing position.
+        from: u64,
+        /// Last missing position.
+        to: u64,
+    },
+    /// A stamp is not later than its predecessor's.
+    #[error("event {guid} at position {position} is recorded at {recorded_at}, not after its predecessor")]
+    StampOrder {
+        /// Where it stands.
+        position: Position,
+        /// The event.
+        guid: EventGuid,
+        /// Its stamp.
+        recorded_at: Timestamp,
+    },
+    /// Row and leaf agree, but the tile holds another leaf: both were changed.
+    #[error("event {guid} at position {position}: row and leaf were changed together, the tile holds another leaf")]
+    LeafReplaced {
+        /// Where it stands.
+        position: Position,
+        /// The event.
+        guid: String,
+    },
+    /// A tile is missing or does not hold the hashes below it.
+    #[error("tile {index} of level {level} {problem}")]
+    Tile {
+        /// Tile level.
+        level: u8,
+        /// Index within the level.
+        index: u64,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A kept head does not have the root of the rows below it.
+    #[error("the tree head of size {size} {problem}: something between positions {after} and {size} was changed")]
+    Head {
+        /// The head's size.
+        size: u64,
+        /// Size of the last kept head that agrees.
+        after: u64,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// There are more rows than the newest head says.
+    #[error("{rows} rows are stored, but the newest tree head has size {head}")]
+    RowsBeyondHead {
+        /// Number of positions.
+        rows: u64,
+        /// Size of the newest head.
+        head: u64,
+    },
+    /// A head is missing, so that a checkpoint or rows are ahead of the newest one.
+    #[error("the newest tree head has size {head}, but a checkpoint of size {checkpoint} was published")]
+    HeadBehindCheckpoint {
+        /// Size of the newest head.
+        head: u64,
+        /// Size of the checkpoint.
+        checkpoint: u64,
+    },
+    /// A checkpoint does not have the root of the rows below it.
+    #[error("the checkpoint of size {size} was signed for root {signed}, the rows give {recomputed}")]
+    CheckpointRoot {
+        /// Its size.
+        size: u64,
+        /// The signed root.
+        signed: Hash,
+        /// The root of the rows.
+        recomputed: Hash,
+    },
+    /// A checkpoint's note is no note of this log, or no trusted key has signed it.
+    #[error("the checkpoint of size {size}: {reason}")]
+    CheckpointNote {
+        /// Its size.
+        size: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl Finding {
+    /// A stable name for machines.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::EventAltered { .. } => "event-altered",
+            Self::EventUnreadable { .. } => "event-unreadable",
+            Self::Missing { .. } => "missing",
+            Self::StampOrder { .. } => "stamp-order",
+            Self::LeafReplaced { .. } => "leaf-replaced",
+            Self::Tile { .. } => "tile",
+            Self::Head { .. } => "head",
+            Self::RowsBeyondHead { .. } => "rows-beyond-head",
+            Self::HeadBehindCheckpoint { .. } => "head-behind-checkpoint",
+            Self::CheckpointRoot { .. } => "checkpoint-root",
+            Self::CheckpointNote { .. } => "checkpoint-note",
+        }
+    }
+
+    /// Position and guid of the event that is to blame, where one is.
+    #[must_use]
+    pub fn event(&self) -> Option<(u64, &str)> {
+        match self {
+            Self::EventAltered { position, guid, .. } | Self::StampOrder { position, guid, .. } => {
+                Some((position.0, guid.as_str()))
+            }
+            Self::LeafReplaced { position, guid } => Some((position.0, guid)),
+            Self::EventUnreadable { position, guid, .. } => Some((u64::try_from(*position).ok()?, guid)),
+            _ => None,
+        }
+    }
+}
+
+/// What verify has read and found.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The log.
+    pub log_id: Uuid,
+    /// Its life.
+    pub epoch: Epoch,
+    /// Events that were recomputed.
+    pub size: u64,
+    /// The root that the rows give.
+    pub root: Hash,
+    /// Size of the newest checkpoint that is signed by a trusted key; without keys, of the newest one.
+    pub checkpoint: Option<u64>,
+    /// Whether signatures were checked: not without keys.
+    pub signatures_checked: bool,
+    /// Events behind the newest checkpoint: true to themselves, but not signed yet.
+    pub unpublished: u64,
+    /// When the first of them was recorded.
+    pub unpublished_since: Option<Timestamp>,
+    /// What is wrong, in the order in which it was found, [`MAX_FINDINGS`] at most.
+    pub findings: Vec<Finding>,
+    /// Findings beyond those.
+    pub more_findings: u64,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_true(&self) -> bool {
+        self.findings.is_empty()
+    }
+}
+
+/// Which log is verified.
+pub(crate) struct Subject<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) log: Log,
+}
+
+impl Session<'_> {
+    /// Recomputes the tenant's `events` log from its rows; `None` where there is no log yet.
+    ///
+    /// Commitments, leaves, tiles, every kept head and every checkpoint are compared. `trusted` are the keys
+    /// whose checkpoints count; they come from the caller, never from the database. Without any, roots are
+    /// compared and signatures are not.
+    ///
+    /// # Errors
+    /// [`AccessError`] where the database cannot be asked. What is found is no error but in the report.
+    pub async fn verify(&mut self, trusted: &[VerifierKey]) -> Result<Option<Report>, AccessError> {
+        let tenant = self.tenant;
+        let Some(log) = self.log().await? else { return Ok(None) };
+        let subject = Subject { tenant, log };
+        // One snapshot: rows that are appended meanwhile are not half seen.
+        let report = self
+            .connection
+            .build_transaction()
+            .repeatable_read()
+            .read_only()
+            .run(async |connection| verify(connection, &subject, trusted).await)
+            .await?;
+        Ok(Some(report))
+    }
+}
+
+async fn verify(
+    connection: &mut AsyncPgConnection,
+    subject: &Subject<'_>,
+    trusted: &[VerifierKey],
+) -> Result<Report, AccessError> {
+    let (tenant, epoch) = (subject.tenant, subject.log.epoch);
+    let newest = tree_heads::newest(connection, tenant, LogName::Events, epoch).await?;
+    let published = checkpoints::all(connection, tenant, LogName::Events, epoch).await?;
+    let mut walk = Walk::new(subject, &published);
+    walk.rows(connection).await?;
+    walk.upper_tiles(connection).await?;
+    walk.newest_head(&newest);
+    let (mut report, roots) = walk.into_report();
+    signed::check(&mut report, subject, &published, &roots, trusted);
+    if let Some(size) = report.checkpoint.filter(|size| *size < report.size) {
+        report.unpublished_since = stamp_at(connection, tenant, size).await?;
+    } else if report.checkpoint.is_none() && report.size > 0 {
+        report.unpublished_since = stamp_at(connection, tenant, 0).await?;
+    }
+    Ok(report)
+}
+
+async fn stamp_at(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    position: u64,
+) -> Result<Option<Timestamp>, AccessError> {
+    let rows = crate::events::by_position(connection, tenant, position, position.saturating_add(1), 1).await?;
+    // A row that cannot be believed is in the findings already.
+    let stored = rows.into_iter().next().and_then(|row| veritrail_core::StoredEvent::try_from(row).ok());
+    Ok(stored.map(|stored| stored.recorded_at))
+}
