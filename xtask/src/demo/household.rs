@@ -26,15 +26,9 @@ pub(super) fn run(stage: &mut Stage) -> anyhow::Result<String> {
     screen::say(
         "\nWhat is known of it now, and what was on the day between its second and its third income:",
     );
-    let now = stage.program.document(&Call::new(&[
-        "--tenant",
-        tenant.tenant,
-        "--json",
-        "entity",
-        story.household,
-    ]))?;
-    let words = ["--tenant", tenant.tenant, "--json", "entity", story.household, "--at", &story.at];
-    let then = stage.program.document(&Call::new(&words))?;
+    let entity = ["--tenant", tenant.tenant, "--json", "entity", story.household];
+    let now = stage.program.document(&Call::new(&entity))?;
+    let then = stage.program.document(&Call::new(&[&entity[..], &["--at", &story.at]].concat()))?;
     show_states(story, &then, &now)?;
     check_state(&then, &story.then).with_context(|| format!("at {}", story.at))?;
     check_state(&now, &story.now).context("now")?;
@@ -63,20 +57,23 @@ fn check_timeline(story: &Story, answer: &str) -> anyhow::Result<()> {
 }
 
 fn show_states(story: &Story, then: &Value, now: &Value) -> anyhow::Result<()> {
-    let row = |what: &str, of: &dyn Fn(&Value) -> anyhow::Result<String>| {
-        Ok::<_, anyhow::Error>(vec![what.to_owned(), of(then)?, of(now)?])
-    };
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let rows = [
-        row("version", &|state| Ok(text(&state["version"])))?,
-        row("last updated", &|state| Ok(text(&state["lastUpdated"])))?,
-        row("income", &|state| Ok(text(&state["data"]["income"])))?,
-        row("members", &|state| {
-            Ok(members(state)?.iter().map(|guid| story.person(guid)).collect::<Vec<_>>().join(", "))
-        })?,
-    ];
-    screen::table(&["", &format!("at {}", story.at), "now"], &rows);
+    let (then, now) = (facts(story, then)?, facts(story, now)?);
+    let names = ["version", "last updated", "income", "members"];
+    let rows = names.iter().zip(then).zip(now).map(|((name, then), now)| vec![(*name).to_owned(), then, now]);
+    screen::table(&["", &format!("at {}", story.at), "now"], &rows.collect::<Vec<_>>());
     Ok(())
+}
+
+fn facts(story: &Story, state: &Value) -> anyhow::Result<[String; 4]> {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let members = members(state)?;
+    let names: Vec<_> = members.iter().map(|guid| story.person(guid)).collect();
+    Ok([
+        text(&state["version"]),
+        text(&state["lastUpdated"]),
+        text(&state["data"]["income"]),
+        names.join(", "),
+    ])
 }
 
 fn check_state(state: &Value, expected: &State) -> anyhow::Result<()> {
