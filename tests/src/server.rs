@@ -11,7 +11,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio_postgres::Client;
 
 use crate::account::Account;
@@ -136,8 +136,12 @@ impl TestServer {
             let _ = kill_process(*pid, Signal::KILL);
         }
         let deadline = Instant::now() + END_TIMEOUT;
-        while processes.iter().any(|pid| test_kill_process(*pid).is_ok()) && Instant::now() < deadline {
+        while processes.iter().any(|pid| runs(*pid)) && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(10));
+        }
+        // A dead process that nobody has waited for yet has its number still; a start would take it for a server.
+        for stale in [self.data().join("postmaster.pid"), self.home().join(".s.PGSQL.5432.lock")] {
+            let _ = fs::remove_file(stale);
         }
     }
 
@@ -236,7 +240,16 @@ impl Drop for TestServer {
 fn first_process(data: &Path) -> Option<Pid> {
     let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
     let pid = Pid::from_raw(text.lines().next()?.trim().parse().ok()?)?;
-    test_kill_process(pid).is_ok().then_some(pid)
+    runs(pid).then_some(pid)
+}
+
+/// Whether a process can still do something, which a zombie cannot.
+fn runs(pid: Pid) -> bool {
+    let listed = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output();
+    listed.is_ok_and(|output| {
+        let state = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        !state.is_empty() && !state.starts_with('Z')
+    })
 }
 
 fn run(command: &mut Command) {

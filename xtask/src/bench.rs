@@ -52,7 +52,7 @@ impl Area {
 
 pub(crate) fn run(workspace: &Workspace, area: Area, output: Output) -> anyhow::Result<()> {
     let mut command = workspace.cargo();
-    command.args(["bench", "--quiet", "--package", area.package(), "--bench", "figures", "--"]);
+    command.args(["bench", "--package", area.package(), "--bench", "figures", "--"]);
     if output == Output::Json {
         command.arg("--json");
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
-use crate::pg::{Way, container};
+use crate::pg::{Way, binaries, container};
 use crate::test_run::{self, refuse_skips};
 use crate::workspace::Workspace;
 use crate::{process, tidy};
@@ -78,9 +78,12 @@ fn clippy(workspace: &Workspace) -> anyhow::Result<Ending> {
     cargo(workspace, &arguments)
 }
 
-/// The README's test command.
+/// The README's test command. Where nothing else is asked for it runs on this machine's binaries, if there are any:
+/// a container would come first, and has a step of its own.
 fn test(workspace: &Workspace) -> anyhow::Result<Ending> {
-    let skips = test_run::run_with(workspace, Way::forced()?, &[])?;
+    let is_free = env::var_os("DATABASE_URL").is_none();
+    let local = (is_free && binaries::find().is_ok()).then_some(Way::Local);
+    let skips = test_run::run_with(workspace, Way::forced()?.or(local), &[])?;
     refuse_skips(&skips, &ALLOWED_SKIPS)?;
     Ok(Ending::Passed)
 }

@@ -22,7 +22,7 @@ pub(crate) enum Build {
 /// Builds the program and tells where it is.
 pub(crate) fn build(workspace: &Workspace, build: Build) -> anyhow::Result<PathBuf> {
     let mut command = workspace.cargo();
-    command.args(["build", "--quiet", "--package", "veritrail-cli", "--bins"]);
+    command.args(["build", "--package", "veritrail-cli", "--bins"]);
     command.arg("--message-format=json-render-diagnostics");
     if build == Build::Release {
         command.arg("--release");

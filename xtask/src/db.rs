@@ -65,6 +65,7 @@ pub(crate) fn start(workspace: &Workspace) -> anyhow::Result<ServerUrl> {
         }
         // The machine was started anew, or somebody has killed the server.
         if known.home.exists() {
+            run::end_processes(&known.home);
             Cluster::restart(&known.home, &known.binaries)?;
             return Ok(known.url);
         }

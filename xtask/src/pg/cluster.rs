@@ -52,8 +52,12 @@ impl Cluster {
         Ok(Self { url })
     }
 
-    /// Starts a cluster that exists, at the address that it had.
+    /// Starts a cluster that exists and of which no process is left, at the address that it had.
     pub(crate) fn restart(home: &Path, binaries: &Binaries) -> anyhow::Result<()> {
+        // The process id in them can be somebody else's by now, or that of a dead process that nobody has waited for.
+        for stale in [data_folder(home).join("postmaster.pid"), home.join(format!(".s.PGSQL.{PORT}.lock"))] {
+            let _ = fs::remove_file(stale);
+        }
         let account = Account::for_servers()?;
         Site { home, account: account.as_ref(), binaries, mark: &|_| () }.pg_ctl_start()
     }

@@ -56,7 +56,7 @@ fn cache_folder(workspace: &Workspace) -> anyhow::Result<PathBuf> {
     if account.can_reach(&preferred) {
         return Ok(preferred);
     }
-    let fallback = env::temp_dir().join("veritrail-pg-packages");
+    let fallback = env::temp_dir().join("veritrail-packages");
     match fs::create_dir(&fallback) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
             return Err(error).with_context(|| format!("cannot make {}", fallback.display()));
