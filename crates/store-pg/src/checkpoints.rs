@@ -80,7 +80,10 @@ pub(crate) async fn insert(
     Ok(inserted == 1)
 }
 
-fn to_row((size, root, note): (i64, Vec<u8>, String), tenant: &TenantId) -> Result<CheckpointRow, AccessError> {
+fn to_row(
+    (size, root, note): (i64, Vec<u8>, String),
+    tenant: &TenantId,
+) -> Result<CheckpointRow, AccessError> {
     let size = Place { table: "checkpoints", key: tenant }.unsigned("size", size)?;
     Ok(CheckpointRow { size, root, note })
 }

@@ -93,7 +93,8 @@ impl Session<'_> {
             entities::cluster(&mut self.connection, self.tenant, guid, MAX_CLUSTER_EVENTS).await??;
         let positions: Vec<i64> = positions.into_iter().collect();
         let stored = events::at_positions(&mut self.connection, self.tenant, &positions).await?;
-        let past: Vec<_> = stored.iter().filter(|event| moment.includes(event)).map(|stored| &stored.event).collect();
+        let past: Vec<_> =
+            stored.iter().filter(|event| moment.includes(event)).map(|stored| &stored.event).collect();
         let mut entities = Entities::default();
         let results = self.registry.apply_batch(past.iter().copied(), &mut entities);
         let left_out = results.iter().filter(|result| result.is_err()).count();

@@ -1,7 +1,9 @@
 //! Proofs from the stored tree. Whatever is fetched is verified before it is given out.
 
 use diesel_async::AsyncPgConnection;
-use veritrail_core::{Epoch, EventGuid, Hash, LogName, PROOF_FORMAT, Position, ProofBundle, SaltsHex, TenantId};
+use veritrail_core::{
+    Epoch, EventGuid, Hash, LogName, PROOF_FORMAT, Position, ProofBundle, SaltsHex, TenantId,
+};
 use veritrail_merkle::checkpoint::Checkpoint;
 use veritrail_merkle::note::Note;
 use veritrail_merkle::proof::{self, Plan, PlanError};

@@ -150,7 +150,11 @@ impl Session<'_> {
     }
 
     /// Checks that the head continues what was signed last.
-    async fn check_continues(&mut self, (size, root): (u64, Hash), head: &TreeHead) -> Result<(), PublishError> {
+    async fn check_continues(
+        &mut self,
+        (size, root): (u64, Hash),
+        head: &TreeHead,
+    ) -> Result<(), PublishError> {
         let new = head.size().0;
         if new < size {
             return Err(PublishError::RolledBack { head: new, signed: size });

@@ -59,7 +59,8 @@ impl Session<'_> {
     /// [`AccessError`].
     pub async fn tree_head(&mut self) -> Result<Option<TreeHead>, AccessError> {
         let Some(log) = self.log().await? else { return Ok(None) };
-        let newest = tree_heads::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
+        let newest =
+            tree_heads::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
         Ok(Some(newest.head))
     }
 

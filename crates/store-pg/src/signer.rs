@@ -48,7 +48,9 @@ pub enum SignerError {
         source: KeyError,
     },
     /// The memory is not what this program wrote.
-    #[error("the signer's memory {path} cannot be read: it is not repaired, since it is what keeps two histories from being signed")]
+    #[error(
+        "the signer's memory {path} cannot be read: it is not repaired, since it is what keeps two histories from being signed"
+    )]
     Memory {
         /// The file.
         path: PathBuf,
@@ -167,7 +169,9 @@ impl LockedMemory {
             Err(source) => return Err(io_error("read", &self.path, source)),
         };
         match Checkpoint::parse(&text) {
-            Ok(checkpoint) if checkpoint.origin == self.origin => Ok(Some((checkpoint.size, checkpoint.root))),
+            Ok(checkpoint) if checkpoint.origin == self.origin => {
+                Ok(Some((checkpoint.size, checkpoint.root)))
+            }
             _ => Err(SignerError::Memory { path: self.path.clone() }),
         }
     }

@@ -64,7 +64,9 @@ pub enum Finding {
         recorded_at: Timestamp,
     },
     /// Row and leaf agree, but the tile holds another leaf: both were changed.
-    #[error("event {guid} at position {position}: row and leaf were changed together, the tile holds another leaf")]
+    #[error(
+        "event {guid} at position {position}: row and leaf were changed together, the tile holds another leaf"
+    )]
     LeafReplaced {
         /// Where it stands.
         position: Position,
@@ -82,7 +84,9 @@ pub enum Finding {
         problem: &'static str,
     },
     /// A kept head does not have the root of the rows below it.
-    #[error("the tree head of size {size} {problem}: something between positions {after} and {size} was changed")]
+    #[error(
+        "the tree head of size {size} {problem}: something between positions {after} and {size} was changed"
+    )]
     Head {
         /// The head's size.
         size: u64,
@@ -251,7 +255,8 @@ async fn stamp_at(
     tenant: &TenantId,
     position: u64,
 ) -> Result<Option<Timestamp>, AccessError> {
-    let rows = crate::events::by_position(connection, tenant, position, position.saturating_add(1), 1).await?;
+    let rows =
+        crate::events::by_position(connection, tenant, position, position.saturating_add(1), 1).await?;
     // A row that cannot be believed is in the findings already.
     let stored = rows.into_iter().next().and_then(|row| veritrail_core::StoredEvent::try_from(row).ok());
     Ok(stored.map(|stored| stored.recorded_at))

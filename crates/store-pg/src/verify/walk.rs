@@ -80,7 +80,9 @@ impl<'a> Walk<'a> {
                     self.kept_head(head);
                 }
                 // A head whose size a gap has skipped cannot be compared.
-                while heads.next_if(|head| u64::try_from(head.0).is_ok_and(|size| size < self.next)).is_some() {}
+                while heads.next_if(|head| u64::try_from(head.0).is_ok_and(|size| size < self.next)).is_some()
+                {
+                }
             }
         }
     }
@@ -157,7 +159,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Compares the tiles above the leaves, each level with the one below.
-    pub(super) async fn upper_tiles(&mut self, connection: &mut AsyncPgConnection) -> Result<(), AccessError> {
+    pub(super) async fn upper_tiles(
+        &mut self,
+        connection: &mut AsyncPgConnection,
+    ) -> Result<(), AccessError> {
         let mut below = std::mem::take(&mut self.tile_roots);
         let mut level = 1;
         while u64::try_from(below.len()).is_ok_and(|len| len >= TILE_WIDTH) {
@@ -171,7 +176,8 @@ impl<'a> Walk<'a> {
                 match stored.into_iter().next() {
                     None => self.find(Finding::Tile { level, index, problem: "is missing" }),
                     Some((_, stored_root, stored_hashes)) => {
-                        let same = stored_hashes == crate::convert::concat(hashes) && stored_root == root.as_bytes();
+                        let same =
+                            stored_hashes == crate::convert::concat(hashes) && stored_root == root.as_bytes();
                         if !same {
                             let problem = "does not hold the roots of the tiles below it";
                             self.find(Finding::Tile { level, index, problem });
@@ -191,7 +197,9 @@ impl<'a> Walk<'a> {
         let place = Place { table: "tree_heads", key: &size };
         let problem = match tree_heads::to_head(place, row) {
             Err(_) => Some("cannot be read"),
-            Ok(head) if Some(head.root) != self.frontier.root(&Sha256Hasher) => Some("has another root than the rows"),
+            Ok(head) if Some(head.root) != self.frontier.root(&Sha256Hasher) => {
+                Some("has another root than the rows")
+            }
             Ok(head) if head.frontier != self.frontier => Some("has another frontier than the rows"),
             Ok(head) if head.recorded_at != self.last_stamp => Some("has another stamp than its last event"),
             Ok(_) => None,

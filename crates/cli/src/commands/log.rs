@@ -1,0 +1,58 @@
+//! `keygen` and `checkpoint`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use veritrail_store_pg::{FileSigner, Published, Session, WithoutMemory};
+
+use crate::args::{Checkpoint, Global, Keygen};
+use crate::connect;
+use crate::outcome::{Outcome, usage};
+use crate::show;
+
+pub(crate) fn keygen(global: &Global, args: &Keygen) -> anyhow::Result<Outcome> {
+    let key = FileSigner::create(&args.output, &args.name).map_err(|error| usage(error.to_string()))?;
+    if global.json {
+        show::json(&serde_json::json!({ "file": args.output, "verifierKey": key.to_string() }))?;
+    } else {
+        show::line(&key.to_string())?;
+        show::note(global, &format!("signing key written to {}; keep it secret", args.output.display()));
+    }
+    Ok(Outcome::Done)
+}
+
+pub(crate) async fn checkpoint(global: &Global, args: &Checkpoint) -> anyhow::Result<Outcome> {
+    let crate::args::Log::Events = args.log;
+    let signer = open_signer(&args.signing_key)?;
+    let store = connect::store(global)?;
+    let mut session = connect::session(&store).await?;
+    let without_memory = if args.adopt { WithoutMemory::Adopt } else { WithoutMemory::Refuse };
+    let published = publish(&mut session, &signer, without_memory).await?;
+    if global.json {
+        show::json(&serde_json::json!({
+            "origin": published.checkpoint.origin,
+            "size": published.checkpoint.size,
+            "root": published.checkpoint.root,
+            "new": published.is_new,
+            "note": published.note,
+        }))?;
+    } else {
+        show::line(published.note.trim_end_matches('\n'))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Reads a signing key.
+pub(crate) fn open_signer(path: &Path) -> anyhow::Result<Arc<FileSigner>> {
+    FileSigner::open(path).map(Arc::new).map_err(|error| usage(error.to_string()))
+}
+
+/// Signs the newest head.
+pub(crate) async fn publish(
+    session: &mut Session<'_>,
+    signer: &Arc<FileSigner>,
+    without_memory: WithoutMemory,
+) -> anyhow::Result<Published> {
+    session.publish(signer, without_memory).await.context("no checkpoint was published")
+}

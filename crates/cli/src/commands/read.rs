@@ -1,0 +1,170 @@
+//! `events`, `entity` and `timeline`.
+
+use serde::Serialize;
+use veritrail_store_pg::veritrail_core::{Json, StoredEvent, Timestamp};
+use veritrail_store_pg::veritrail_sync::{Cursor, MAX_PAGE};
+use veritrail_store_pg::{Moment, ReadError, Session};
+
+use crate::args::{Axis, Entity, Events, Global, Timeline};
+use crate::connect;
+use crate::outcome::{Outcome, usage};
+use crate::show;
+
+/// Characters of an event's data that a table shows.
+const SHOWN_DATA: usize = 200;
+/// The first and the last instant that an event can have.
+const FIRST_INSTANT: &str = "0001-01-01T00:00:00Z";
+const LAST_INSTANT: &str = "9999-12-31T23:59:59.999999Z";
+
+pub(crate) async fn events(global: &Global, args: &Events) -> anyhow::Result<Outcome> {
+    let cursor = Cursor::parse(&args.since).map_err(|error| usage(error.to_string()))?;
+    let store = connect::store(global)?;
+    let mut session = connect::session(&store).await?;
+    if let Some(entity) = &args.entity {
+        let mut events = session.timeline(entity).await?;
+        events.truncate(usize::try_from(args.limit)?);
+        return print(global, &events, None);
+    }
+    if args.from.is_some() || args.to.is_some() {
+        let bound = |given: Option<Timestamp>, default: &str| {
+            given.map_or_else(|| default.parse().expect("a constant instant"), |given| given)
+        };
+        let (from, to) = (bound(args.from, FIRST_INSTANT), bound(args.to, LAST_INSTANT));
+        let events = session.events_between(from, to, args.limit).await.map_err(as_usage)?;
+        return print(global, &events, None);
+    }
+    since(global, &mut session, cursor, args.limit).await
+}
+
+/// Reads behind a cursor, in pages of a bounded size however many events are wanted.
+async fn since(
+    global: &Global,
+    session: &mut Session<'_>,
+    mut cursor: Cursor,
+    limit: u32,
+) -> anyhow::Result<Outcome> {
+    let mut wanted = limit;
+    let mut kept = Vec::new();
+    loop {
+        let page = session.events_since(&cursor, wanted.min(MAX_PAGE)).await.map_err(as_usage)?;
+        wanted = wanted.saturating_sub(u32::try_from(page.events.len())?);
+        cursor = page.cursor;
+        if global.json {
+            kept.extend(page.events);
+        } else {
+            print(global, &page.events, None)?;
+        }
+        if page.is_last || wanted == 0 {
+            break;
+        }
+    }
+    if global.json {
+        return print(global, &kept, Some(&cursor));
+    }
+    show::note(global, &format!("cursor: {cursor}"));
+    Ok(Outcome::Done)
+}
+
+/// A limit or a cursor that does not fit is the caller's to mend.
+fn as_usage(error: ReadError) -> anyhow::Error {
+    match error {
+        ReadError::Limit(_) | ReadError::NotOfThisLog { .. } => usage(error.to_string()),
+        other => other.into(),
+    }
+}
+
+fn print(global: &Global, events: &[StoredEvent], cursor: Option<&Cursor>) -> anyhow::Result<Outcome> {
+    if global.json {
+        let events: Vec<_> = events.iter().map(|stored| &stored.event).collect();
+        match cursor {
+            Some(cursor) => {
+                show::json(&serde_json::json!({ "events": events, "cursor": cursor.to_string() }))?;
+            }
+            None => show::json(&serde_json::json!({ "events": events }))?,
+        }
+        return Ok(Outcome::Done);
+    }
+    for stored in events {
+        show::line(&stored.event.to_json())?;
+    }
+    Ok(Outcome::Done)
+}
+
+pub(crate) async fn entity(global: &Global, args: &Entity) -> anyhow::Result<Outcome> {
+    let store = connect::store(global)?;
+    let mut session = connect::session(&store).await?;
+    let state = match args.at {
+        None => session.entity(&args.guid).await?,
+        Some(at) => {
+            let moment = match args.axis {
+                Axis::Happened => Moment::Happened(at),
+                Axis::Recorded => Moment::Recorded(at),
+            };
+            let past = session.entity_at(&args.guid, moment).await?;
+            let (replayed, left_out) = (past.replayed, past.left_out);
+            show::note(
+                global,
+                &format!("replayed {replayed} events, left out {left_out} that do not apply by then"),
+            );
+            past.state
+        }
+    };
+    let Some(state) = state else {
+        show::note(global, &format!("there is no entity `{}`", args.guid));
+        return Ok(Outcome::No);
+    };
+    let text =
+        if global.json { serde_json::to_string(&state)? } else { serde_json::to_string_pretty(&state)? };
+    show::line(&text)?;
+    Ok(Outcome::Done)
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TimelineEntry<'a> {
+    number: usize,
+    position: u64,
+    timestamp: Timestamp,
+    recorded_at: String,
+    r#type: &'a str,
+    user_id: &'a str,
+    guid: &'a str,
+    entity_guid: &'a str,
+    data: &'a Json,
+}
+
+pub(crate) async fn timeline(global: &Global, args: &Timeline) -> anyhow::Result<Outcome> {
+    let store = connect::store(global)?;
+    let mut session = connect::session(&store).await?;
+    let events = session.timeline(&args.guid).await?;
+    if events.is_empty() {
+        show::note(global, &format!("no event is about `{}` or touches it", args.guid));
+        return Ok(Outcome::No);
+    }
+    let mut table = show::table(&["#", "time", "type", "user", "data"]);
+    for (index, stored) in events.iter().enumerate() {
+        let event = &stored.event;
+        if global.json {
+            show::json(&TimelineEntry {
+                number: index + 1,
+                position: stored.position.0,
+                timestamp: event.timestamp,
+                recorded_at: stored.recorded_at.to_hashed_text(),
+                r#type: event.event_type.as_str(),
+                user_id: event.user_id.as_str(),
+                guid: event.guid.as_str(),
+                entity_guid: event.entity_guid.as_str(),
+                data: &event.data,
+            })?;
+            continue;
+        }
+        let data: String = event.data.as_str().chars().take(SHOWN_DATA).collect();
+        let number = (index + 1).to_string();
+        let time = event.timestamp.to_string();
+        table.add_row([&number, &time, event.event_type.as_str(), event.user_id.as_str(), &data]);
+    }
+    if !global.json {
+        show::line(&table.to_string())?;
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,154 @@
+//! `verify`.
+
+use serde::Serialize;
+use veritrail_store_pg::veritrail_core::Hash;
+use veritrail_store_pg::veritrail_merkle::checkpoint;
+use veritrail_store_pg::veritrail_merkle::note::VerifierKey;
+use veritrail_store_pg::{ProveError, Report, Session};
+
+use crate::args::{Global, Log, Verify};
+use crate::connect;
+use crate::outcome::{Outcome, usage};
+use crate::show;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    log: &'static str,
+    log_id: String,
+    epoch: u32,
+    size: u64,
+    root: Hash,
+    checkpoint: Option<CheckpointAnswer>,
+    unpublished: u64,
+    unpublished_since: Option<String>,
+    findings: Vec<FindingAnswer>,
+    more_findings: u64,
+    ok: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CheckpointAnswer {
+    size: u64,
+    signature_checked: bool,
+}
+
+#[derive(Serialize)]
+struct FindingAnswer {
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guid: Option<String>,
+    message: String,
+}
+
+pub(crate) async fn verify(global: &Global, args: &Verify) -> anyhow::Result<Outcome> {
+    let Log::Events = args.log;
+    let keys = connect::verifier_keys(&args.keys)?;
+    let store = connect::store(global)?;
+    let mut session = connect::session(&store).await?;
+    let Some(report) = session.verify(&keys).await? else {
+        return Err(usage(format!("the tenant `{}` has no log yet", global.tenant)));
+    };
+    let mut answer = Answer::of(&report);
+    if let Some(path) = &args.since_checkpoint {
+        let note = connect::read_small(path)?;
+        if let Err(reason) = continues(&mut session, &note, &keys, &report).await? {
+            let message = format!("the log does not continue the checkpoint in {}: {reason}", path.display());
+            answer.findings.push(FindingAnswer {
+                kind: "kept-checkpoint",
+                position: None,
+                guid: None,
+                message,
+            });
+            answer.ok = false;
+        }
+    }
+    if global.json {
+        show::json(&answer)?;
+    } else {
+        print(&answer)?;
+    }
+    Ok(Outcome::from_answer(answer.ok))
+}
+
+/// Whether the log continues a checkpoint that was kept elsewhere.
+async fn continues(
+    session: &mut Session<'_>,
+    note: &str,
+    keys: &[VerifierKey],
+    report: &Report,
+) -> anyhow::Result<Result<(), String>> {
+    let (kept, _) = match checkpoint::open(note, keys) {
+        Ok(opened) => opened,
+        Err(error) => return Err(usage(format!("the kept checkpoint is not to be trusted: {error}"))),
+    };
+    let id = format!("/{}/{}", report.log_id, report.epoch);
+    if !kept.origin.ends_with(&id) {
+        return Ok(Err(format!("it is of {}", kept.origin)));
+    }
+    if kept.size > report.size {
+        return Ok(Err(format!("it has size {}, the log has {}", kept.size, report.size)));
+    }
+    match session.prove_consistency((kept.size, kept.root), (report.size, report.root)).await {
+        Ok(_) => Ok(Ok(())),
+        Err(ProveError::Access(error)) => Err(error.into()),
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
+impl Answer {
+    fn of(report: &Report) -> Self {
+        let findings = report.findings.iter().map(|finding| FindingAnswer {
+            kind: finding.kind(),
+            position: finding.event().map(|(position, _)| position),
+            guid: finding.event().map(|(_, guid)| guid.to_owned()),
+            message: finding.to_string(),
+        });
+        Self {
+            log: "events",
+            log_id: report.log_id.to_string(),
+            epoch: report.epoch.0,
+            size: report.size,
+            root: report.root,
+            checkpoint: report
+                .checkpoint
+                .map(|size| CheckpointAnswer { size, signature_checked: report.signatures_checked }),
+            unpublished: report.unpublished,
+            unpublished_since: report.unpublished_since.map(|stamp| stamp.to_string()),
+            findings: findings.collect(),
+            more_findings: report.more_findings,
+            ok: report.is_true(),
+        }
+    }
+}
+
+fn print(answer: &Answer) -> anyhow::Result<()> {
+    show::line(&format!(
+        "log {} (epoch {}): {} events recomputed",
+        answer.log_id, answer.epoch, answer.size
+    ))?;
+    show::line(&format!("  root        {}", answer.root))?;
+    let checkpoint = match &answer.checkpoint {
+        None => "none".to_owned(),
+        Some(CheckpointAnswer { size, signature_checked: true }) => format!("size {size}, signature checked"),
+        Some(CheckpointAnswer { size, .. }) => format!("size {size}, signature NOT checked (no --key)"),
+    };
+    show::line(&format!("  checkpoint  {checkpoint}"))?;
+    if answer.unpublished > 0 {
+        let since = answer.unpublished_since.as_deref().unwrap_or("an unknown time");
+        show::line(&format!(
+            "  unpublished {} events since {since}: recomputed, not signed yet",
+            answer.unpublished
+        ))?;
+    }
+    for finding in &answer.findings {
+        show::line(&format!("  FOUND [{}] {}", finding.kind, finding.message))?;
+    }
+    if answer.more_findings > 0 {
+        show::line(&format!("  and {} more findings", answer.more_findings))?;
+    }
+    show::line(if answer.ok { "verified: nothing was changed" } else { "NOT verified" })
+}

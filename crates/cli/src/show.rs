@@ -1,0 +1,57 @@
+//! How things are shown: tables and summaries for people, JSON for machines, progress on a terminal.
+
+use std::io::{IsTerminal, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::args::Global;
+
+/// Widest table where the terminal does not say how wide it is.
+const DEFAULT_WIDTH: u16 = 120;
+
+/// An empty table with these headings.
+pub(crate) fn table(headings: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::stdout().is_terminal() {
+        table.set_width(DEFAULT_WIDTH);
+    }
+    table.set_header(headings);
+    table
+}
+
+/// Prints one line on stdout. A reader that has gone away ends the program quietly.
+pub(crate) fn line(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match writeln!(stdout, "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        written => Ok(written?),
+    }
+}
+
+/// Prints one JSON value on a line of stdout.
+pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    line(&serde_json::to_string(value)?)
+}
+
+/// Prints a line for people on stderr, unless they asked for quiet.
+pub(crate) fn note(global: &Global, text: &str) {
+    if !global.quiet {
+        eprintln!("{text}");
+    }
+}
+
+/// A progress bar on stderr, if that is a terminal; otherwise one that shows nothing.
+pub(crate) fn progress(global: &Global, what: &'static str, total: Option<u64>) -> ProgressBar {
+    if global.quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = match total {
+        Some(_) => "{msg} {bar:30} {human_pos}/{human_len} {per_sec} {eta}",
+        None => "{msg} {spinner} {human_pos} {per_sec}",
+    };
+    let style = ProgressStyle::with_template(template).expect("the templates are constants");
+    let bar = total.map_or_else(ProgressBar::no_length, ProgressBar::new);
+    bar.with_style(style).with_message(what)
+}
