@@ -3,7 +3,7 @@
 //! The migrations are the folders of `sql/`. The ledger of those that were applied is our own table in the
 //! schema `veritrail`, never one that is shared with a host application. Queries are in `veritrail-store-pg`.
 
-use diesel::migration::MigrationSource;
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::pg::Pg;
 use diesel_async::{
     AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
@@ -48,7 +48,7 @@ pub enum MigrateError {
 pub async fn migrate(database_url: &str) -> Result<Vec<String>, MigrateError> {
     run(database_url, |harness| {
         let applied = harness.run_pending_migrations(MIGRATIONS)?;
-        Ok(applied.iter().map(ToString::to_string).collect())
+        named(&applied)
     })
     .await
 }
@@ -60,7 +60,7 @@ pub async fn migrate(database_url: &str) -> Result<Vec<String>, MigrateError> {
 pub async fn revert_all(database_url: &str) -> Result<Vec<String>, MigrateError> {
     run(database_url, |harness| {
         let reverted = harness.revert_all_migrations(MIGRATIONS)?;
-        Ok(reverted.iter().map(ToString::to_string).collect())
+        named(&reverted)
     })
     .await
 }
@@ -72,7 +72,7 @@ pub async fn revert_all(database_url: &str) -> Result<Vec<String>, MigrateError>
 pub async fn status(database_url: &str) -> Result<Vec<MigrationState>, MigrateError> {
     run(database_url, |harness| {
         let applied = harness.applied_migrations()?;
-        let migrations: Vec<Box<dyn diesel::migration::Migration<Pg>>> = MIGRATIONS.migrations()?;
+        let migrations: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations()?;
         let mut states: Vec<MigrationState> = migrations
             .iter()
             .map(|migration| MigrationState {
@@ -84,6 +84,16 @@ pub async fn status(database_url: &str) -> Result<Vec<MigrationState>, MigrateEr
         Ok(states)
     })
     .await
+}
+
+/// The names of migrations that a harness names by version, in its order.
+fn named(versions: &[MigrationVersion<'_>]) -> diesel::migration::Result<Vec<String>> {
+    let known: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations()?;
+    let name = |version: &MigrationVersion<'_>| {
+        let found = known.iter().find(|migration| migration.name().version() == *version);
+        found.map_or_else(|| version.to_string(), |migration| migration.name().to_string())
+    };
+    Ok(versions.iter().map(name).collect())
 }
 
 type Harness = AsyncMigrationHarness<AsyncPgConnection>;

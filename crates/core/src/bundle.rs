@@ -80,7 +80,7 @@ pub enum BundleError {
     #[error("salt `{0}` is not 16 bytes of hexadecimal text")]
     Salt(&'static str),
     /// The checkpoint is malformed, or no trusted key has signed it.
-    #[error("checkpoint: {0}")]
+    #[error("the checkpoint is not to be trusted")]
     Checkpoint(#[from] CheckpointError),
     /// The checkpoint's origin is none of ours.
     #[error(transparent)]
@@ -97,7 +97,7 @@ pub enum BundleError {
     #[error("origin `{0}` belongs to none of the trusted keys")]
     ForeignOrigin(Origin),
     /// The event, its salts, stamp, submitter or position are not what the checkpoint commits to.
-    #[error("the event is not at position {position} of the signed log: {source}")]
+    #[error("the event is not at position {position} of the signed log")]
     NotIncluded {
         /// The claimed position.
         position: Position,

@@ -23,7 +23,7 @@ pub enum AccessError {
     #[error("the transaction ran into a concurrent one and can be repeated")]
     Contended,
     /// A statement failed.
-    #[error("a statement failed: {0}")]
+    #[error("a statement failed")]
     Database(#[source] DieselError),
     /// A row that no code of ours has written.
     #[error(transparent)]

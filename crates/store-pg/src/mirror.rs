@@ -53,7 +53,7 @@ pub enum MirrorError {
     #[error("the origin has no checkpoint yet: there is nothing to believe")]
     NoCheckpoint,
     /// The checkpoint is malformed, or no trusted key has signed it.
-    #[error("the origin's checkpoint is not to be trusted: {0}")]
+    #[error("the origin's checkpoint is not to be trusted")]
     Untrusted(#[from] CheckpointError),
     /// The checkpoint is not for a log of the key that signed it.
     #[error("the origin's checkpoint is of `{0}`, which is no log of a trusted key")]
@@ -70,7 +70,7 @@ pub enum MirrorError {
     #[error(transparent)]
     Page(#[from] PageError),
     /// The replica holds a history that the checkpoint does not continue.
-    #[error("the signed log of size {signed} does not continue the replica of size {known}: {source}")]
+    #[error("the signed log of size {signed} does not continue the replica of size {known}")]
     Forked {
         /// Size of the checkpoint.
         signed: u64,
@@ -80,10 +80,10 @@ pub enum MirrorError {
         source: VerifyError,
     },
     /// The origin could not read a page.
-    #[error("the origin gave no page: {0}")]
+    #[error("the origin gave no page")]
     Read(#[from] ReadError),
     /// The origin could not prove a page.
-    #[error("the origin gave no proof: {0}")]
+    #[error("the origin gave no proof")]
     Prove(#[from] ProveError),
     /// The replica could not write.
     #[error(transparent)]

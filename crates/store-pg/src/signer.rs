@@ -22,7 +22,7 @@ const PRIVATE_FOLDER: u32 = 0o700;
 #[derive(Debug, thiserror::Error)]
 pub enum SignerError {
     /// A file cannot be read or written.
-    #[error("cannot {action} {path}: {source}")]
+    #[error("cannot {action} {path}")]
     Io {
         /// What was tried.
         action: &'static str,
@@ -40,7 +40,7 @@ pub enum SignerError {
         mode: u32,
     },
     /// The file holds no signing key, or the name is none.
-    #[error("{path}: {source}")]
+    #[error("{path} holds no signing key, or the key cannot have this name")]
     Key {
         /// The file.
         path: PathBuf,

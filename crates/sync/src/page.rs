@@ -53,7 +53,7 @@ pub enum PageError {
         known: u64,
     },
     /// The events, with what the reader had before, do not fold to the checkpoint.
-    #[error("the events {begin} to {end} are not those of the signed log: {source}")]
+    #[error("the events {begin} to {end} are not those of the signed log")]
     NotOfThisLog {
         /// Position of the first event.
         begin: u64,

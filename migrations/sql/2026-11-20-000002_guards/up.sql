@@ -9,12 +9,12 @@ $$;
 COMMENT ON FUNCTION veritrail.refuse_change() IS 'Trigger of the append-only tables: raises VT001.';
 
 -- The last part of a writing statement: a part that wrote fewer rows than wanted undoes the whole statement.
-CREATE FUNCTION veritrail.require_counts(part text[], found bigint[], wanted bigint[]) RETURNS boolean
+CREATE FUNCTION veritrail.require_counts(part text[], written bigint[], wanted bigint[]) RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE SET search_path = '' AS $$
 BEGIN
     FOR i IN 1 .. cardinality(part) LOOP
-        IF found[i] IS DISTINCT FROM wanted[i] THEN
-            RAISE EXCEPTION '% rows of % instead of %', found[i], part[i], wanted[i]
+        IF written[i] IS DISTINCT FROM wanted[i] THEN
+            RAISE EXCEPTION '% rows of % instead of %', written[i], part[i], wanted[i]
                 USING ERRCODE = 'VT002', CONSTRAINT = 'require_counts';
         END IF;
     END LOOP;

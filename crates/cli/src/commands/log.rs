@@ -8,11 +8,11 @@ use veritrail_store_pg::{FileSigner, Published, Session, WithoutMemory};
 
 use crate::args::{Checkpoint, Global, Keygen};
 use crate::connect;
-use crate::outcome::{Outcome, usage};
+use crate::outcome::{Outcome, usage, with_causes};
 use crate::show;
 
 pub(crate) fn keygen(global: &Global, args: &Keygen) -> anyhow::Result<Outcome> {
-    let key = FileSigner::create(&args.output, &args.name).map_err(|error| usage(error.to_string()))?;
+    let key = FileSigner::create(&args.output, &args.name).map_err(|error| usage(with_causes(error)))?;
     if global.json {
         show::json(&serde_json::json!({ "file": args.output, "verifierKey": key.to_string() }))?;
     } else {
@@ -45,7 +45,7 @@ pub(crate) async fn checkpoint(global: &Global, args: &Checkpoint) -> anyhow::Re
 
 /// Reads a signing key.
 pub(crate) fn open_signer(path: &Path) -> anyhow::Result<Arc<FileSigner>> {
-    FileSigner::open(path).map(Arc::new).map_err(|error| usage(error.to_string()))
+    FileSigner::open(path).map(Arc::new).map_err(|error| usage(with_causes(error)))
 }
 
 /// Signs the newest head.

@@ -8,7 +8,7 @@ use veritrail_store_pg::veritrail_core::{BundleError, ProofBundle};
 
 use crate::args::{Check, Global, Prove};
 use crate::connect;
-use crate::outcome::{Outcome, usage};
+use crate::outcome::{Outcome, usage, with_causes};
 use crate::show;
 
 /// Largest bundle that is read: the largest event with its proof fits many times.
@@ -42,7 +42,7 @@ pub(crate) fn check(global: &Global, args: &Check) -> anyhow::Result<Outcome> {
     let checked = bundle.and_then(|bundle| bundle.check(&keys).map(|checked| (bundle, checked)));
     let (bundle, checked) = match checked {
         Ok(checked) => checked,
-        Err(error) => return refuse(global, &error),
+        Err(error) => return refuse(global, error),
     };
     if global.json {
         show::json(&serde_json::json!({
@@ -67,16 +67,18 @@ pub(crate) fn check(global: &Global, args: &Check) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn refuse(global: &Global, error: &BundleError) -> anyhow::Result<Outcome> {
+fn refuse(global: &Global, error: BundleError) -> anyhow::Result<Outcome> {
+    let outcome = match error {
+        BundleError::Malformed(_) | BundleError::UnknownFormat(_) => Outcome::Usage,
+        _ => Outcome::No,
+    };
+    let error = with_causes(error);
     if global.json {
-        show::json(&serde_json::json!({ "ok": false, "error": error.to_string() }))?;
+        show::json(&serde_json::json!({ "ok": false, "error": error }))?;
     } else {
         show::line(&format!("NOT proved: {error}"))?;
     }
-    Ok(match error {
-        BundleError::Malformed(_) | BundleError::UnknownFormat(_) => Outcome::Usage,
-        _ => Outcome::No,
-    })
+    Ok(outcome)
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
