@@ -33,12 +33,14 @@ pub(super) fn run(stage: &mut Stage) -> anyhow::Result<String> {
 }
 
 fn replace(admin: &Admin, tenant: &str, guid: &str, from: u32, to: u32) -> anyhow::Result<()> {
+    let old = format!("\"income\":{from}");
+    let new = format!("\"income\":{to}");
     let sql = format!(
-        "UPDATE veritrail.events SET data = replace(data::text, '\"income\":{from}', '\"income\":{to}')::json \
-         WHERE tenant_id = '{tenant}' AND guid = '{guid}' AND data::text LIKE '%\"income\":{from}%'"
+        "UPDATE veritrail.events SET data = replace(data::text, '{old}', '{new}')::json \
+         WHERE tenant_id = '{tenant}' AND guid = '{guid}'"
     );
     screen::typed("SQL>", &format!("{sql};"));
-    let changed = admin.column(&format!("{sql} RETURNING guid"))?;
-    ensure!(changed.len() == 1, "the statement changed {} rows instead of one", changed.len());
+    let changed = admin.text(&format!("{sql} RETURNING data::text"))?;
+    ensure!(changed.contains(&new), "the statement did not change the income: {changed}");
     Ok(())
 }

@@ -105,7 +105,7 @@ impl Program {
     /// Runs a command line. An exit code that was not expected is an error.
     pub(super) fn run(&self, call: &Call<'_>) -> anyhow::Result<Answer> {
         screen::typed("$", &self.line(call));
-        let bar = screen::progress("", call.lines);
+        let bar = screen::progress(call.lines);
         let begin = Instant::now();
         let mut command = self.command(call);
         let (mut child, group) = start(&mut command)?;

@@ -10,6 +10,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// The widest cell of a table; longer texts are cut.
 const WIDEST_CELL: usize = 96;
+/// How many lines of many are shown at either end.
+const SHOWN_ENDS: usize = 2;
 const TICK: Duration = Duration::from_millis(100);
 
 pub(super) fn heading(number: usize, of: usize, title: &str) {
@@ -30,6 +32,18 @@ pub(super) fn quote(text: &str) {
     for line in text.lines() {
         println!("    {line}");
     }
+}
+
+/// The first and the last of many similar lines.
+pub(super) fn quote_ends(text: &str) {
+    let lines: Vec<_> = text.lines().collect();
+    if lines.len() <= SHOWN_ENDS * 2 + 1 {
+        return quote(text);
+    }
+    let between = lines.len() - SHOWN_ENDS * 2;
+    quote(&lines[..SHOWN_ENDS].join("\n"));
+    quote(&format!("… {between} lines like these …"));
+    quote(&lines[lines.len() - SHOWN_ENDS..].join("\n"));
 }
 
 /// A table with a head, set apart like a program's output; columns of numbers stand to the right.
@@ -62,13 +76,13 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) {
 }
 
 /// A bar that counts up to `end`, or one that only shows that time passes. Hidden where there is no terminal.
-pub(super) fn progress(what: &str, end: Option<u64>) -> ProgressBar {
+pub(super) fn progress(end: Option<u64>) -> ProgressBar {
     let (bar, template) = match end {
-        Some(end) => (ProgressBar::new(end), "    {bar:40} {human_pos}/{human_len} {msg} {elapsed}"),
-        None => (ProgressBar::new_spinner(), "    {spinner} {msg} {elapsed}"),
+        Some(end) => (ProgressBar::new(end), "    {bar:40} {human_pos}/{human_len} lines {elapsed}"),
+        None => (ProgressBar::new_spinner(), "    {spinner} {elapsed}"),
     };
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = bar.with_style(style).with_message(what.to_owned());
+    let bar = bar.with_style(style);
     bar.enable_steady_tick(TICK);
     bar
 }

@@ -3,6 +3,7 @@
 //! Not here: what the files hold (`generate`).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
@@ -16,13 +17,24 @@ use super::screen;
 #[derive(Debug, Default)]
 struct Tally {
     counts: Expected,
-    /// By code and reason: how often, and the first of them.
-    reasons: BTreeMap<(String, String), (usize, String)>,
+    /// By code and kind of reason.
+    reasons: BTreeMap<(String, String), Reason>,
+}
+
+/// A reason for which lines were rejected.
+#[derive(Debug)]
+struct Reason {
+    count: usize,
+    /// Tenant and number of the first line.
+    first: String,
+    /// What the program said of the first line.
+    text: String,
 }
 
 pub(super) fn run(stage: &mut Stage) -> anyhow::Result<String> {
     let mut all = Tally::default();
     let mut rows = Vec::new();
+    let mut took = Duration::ZERO;
     for tenant in &stage.plan.tenants {
         let file = tenant.file_name();
         let words = ["--tenant", tenant.tenant, "--json", "submit", &file, "--signing-key", super::KEY_FILE];
@@ -30,7 +42,7 @@ pub(super) fn run(stage: &mut Stage) -> anyhow::Result<String> {
         let call = Call::new(&words).expects(Exit::No).answers_lines(tenant.lines.len());
         let answer = stage.program.run(&call)?;
         screen::quote(&answer.stderr);
-        stage.submitted += answer.elapsed;
+        took += answer.elapsed;
         let counts =
             all.take_in(tenant, &answer.stdout).with_context(|| format!("tenant {}", tenant.tenant))?;
         let rate = tenant.lines.len() as f64 / answer.elapsed.as_secs_f64();
@@ -43,12 +55,15 @@ pub(super) fn run(stage: &mut Stage) -> anyhow::Result<String> {
             format!("{rate:.0}"),
         ]);
     }
+    stage.submitted = Some(took);
     screen::say("\nWhat became of the lines, as the files' generator had foretold:");
     screen::table(&["tenant", "lines", "accepted", "repeated", "rejected", "lines/s"], &rows);
-    screen::say("\nWhy lines were rejected, and the first of each kind:");
-    let reasons =
-        all.reasons.into_iter().map(|((code, _), (count, first))| vec![count.to_string(), code, first]);
-    screen::table(&["count", "code", "first"], &reasons.collect::<Vec<_>>());
+    screen::say("\nWhy lines were rejected, with what was said of the first of each kind:");
+    let reasons = all
+        .reasons
+        .into_iter()
+        .map(|((code, _), reason)| vec![reason.count.to_string(), code, reason.first, reason.text]);
+    screen::table(&["count", "code", "first line", "reason"], &reasons.collect::<Vec<_>>());
     Ok(format!(
         "{} accepted, {} repeated, {} rejected, each as expected",
         screen::grouped(all.counts.accepted),
@@ -74,8 +89,13 @@ impl Tally {
                 Some("rejected") => {
                     let (code, reason) = (text_of(&answer, "code")?, text_of(&answer, "error")?);
                     *counts.rejected.entry(code.clone()).or_default() += 1;
-                    let first = || (0, format!("{} line {number}: {reason}", tenant.tenant));
-                    self.reasons.entry((code, kind_of(&reason))).or_insert_with(first).0 += 1;
+                    let kind = (code, kind_of(&reason));
+                    let first = || Reason {
+                        count: 0,
+                        first: format!("{} {}", tenant.tenant, screen::grouped(number)),
+                        text: reason,
+                    };
+                    self.reasons.entry(kind).or_insert_with(first).count += 1;
                 }
                 _ => anyhow::bail!("answer {number} has no status: {text}"),
             }
