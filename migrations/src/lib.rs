@@ -5,6 +5,7 @@
 
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::pg::Pg;
+use diesel::result::QueryResult;
 use diesel_async::{
     AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
 };
@@ -84,6 +85,48 @@ pub async fn status(database_url: &str) -> Result<Vec<MigrationState>, MigrateEr
         Ok(states)
     })
     .await
+}
+
+/// Names the migrations that the database of an open connection lacks, oldest first; none where its schema is current.
+///
+/// Reads alone, so that a role that may not migrate can ask. A database that is ahead of this crate lacks nothing.
+///
+/// # Errors
+/// The connection is gone, or its role may not read the ledger.
+pub async fn pending(connection: &mut AsyncPgConnection) -> QueryResult<Vec<String>> {
+    // A name that is looked up is no error where the table is missing, which would spoil the caller's transaction.
+    let found = "SELECT to_regclass('veritrail.__diesel_schema_migrations') IS NOT NULL AS found";
+    let ledger: Found = diesel::sql_query(found).get_result(connection).await?;
+    let applied: Vec<Applied> = if ledger.found {
+        let versions = "SELECT version::text AS version FROM veritrail.__diesel_schema_migrations";
+        diesel::sql_query(versions).load(connection).await?
+    } else {
+        Vec::new()
+    };
+    let migrations: Vec<Box<dyn Migration<Pg>>> =
+        MIGRATIONS.migrations().map_err(diesel::result::Error::QueryBuilderError)?;
+    let mut names: Vec<String> = migrations
+        .iter()
+        .filter(|migration| {
+            let version = migration.name().version().to_string();
+            !applied.iter().any(|row| row.version == version)
+        })
+        .map(|migration| migration.name().to_string())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+#[derive(diesel::QueryableByName)]
+struct Found {
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    found: bool,
+}
+
+#[derive(diesel::QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    version: String,
 }
 
 /// The names of migrations that a harness names by version, in its order.

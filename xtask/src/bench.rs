@@ -4,6 +4,7 @@
 
 use clap::ValueEnum;
 
+use crate::databases::Databases;
 use crate::pg::{self, Profile, Way};
 use crate::process;
 use crate::run::Run;
@@ -61,7 +62,7 @@ pub(crate) fn run(workspace: &Workspace, area: Area, output: Output) -> anyhow::
     }
     let task = Run::begin(workspace)?;
     let server = pg::provision(workspace, &task, Profile::Durable, Way::forced()?)?;
-    command.env("DATABASE_URL", server.url.as_str());
-    task.mark(&mut command);
+    let databases = Databases::claim(&server.url)?;
+    command.env("DATABASE_URL", databases.create("bench")?.as_str());
     process::run(&mut command)
 }

@@ -88,7 +88,7 @@ fn create(workspace: &Workspace) -> anyhow::Result<Known> {
     let removed_home = home.clone();
     let removal = shutdown::on_exit(move || remove_home(&removed_home));
     run::end_processes(&home);
-    let cluster = Cluster::create(&home, &binaries, Profile::Durable, |_| ())?;
+    let cluster = Cluster::create(&home, &binaries, Profile::Durable)?;
     Admin::connect(cluster.url.as_str())?.execute(&format!("CREATE DATABASE {DATABASE}"))?;
     removal.cancel();
     Ok(Known { url: cluster.url.with_database(DATABASE), home, binaries })

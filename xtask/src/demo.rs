@@ -5,7 +5,6 @@
 //! that the files' generator knows to be right. Not here: the server it runs on (`pg`) and what is removed after it
 //! (`run`).
 
-mod databases;
 mod edit;
 mod generate;
 mod household;
@@ -22,26 +21,25 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use crate::cli_binary::{self, Build};
-use crate::pg::{self, Profile, Server, Way};
+use crate::databases::Databases;
+use crate::pg::url::ServerUrl;
+use crate::pg::{self, Profile, Way};
 use crate::run::Run;
 use crate::workspace::Workspace;
-use databases::Databases;
-use generate::Plan;
+use generate::{Plan, TenantPlan};
 use program::{Call, Program};
 
 /// The origin's prefix, for which the demo's key signs.
 const KEY_NAME: &str = "demo.example/registry";
 const KEY_FILE: &str = "registry.key";
-/// The store's database among the demo's.
-const STORE: &str = "demo";
 
 /// What the steps share.
 struct Stage {
     program: Program,
     plan: Plan,
     databases: Databases,
-    /// The store's.
-    url: String,
+    /// The store's database.
+    url: ServerUrl,
     /// Where the user is: files in command lines are here.
     folder: PathBuf,
     /// The verifier key.
@@ -89,7 +87,11 @@ pub(crate) fn prepare_and_run(workspace: &Workspace) -> anyhow::Result<()> {
     let task = Run::begin(workspace)?;
     let begin = Instant::now();
     let server = pg::provision(workspace, &task, Profile::Durable, Way::forced()?)?;
-    run(&server, &veritrail, &workspace.target.join("demo"), begin)
+    let databases = Databases::claim(&server.url)?;
+    let mut stage = Stage::set(databases, &veritrail, task.folder().join("demo"))?;
+    let outcomes = run(&mut stage);
+    summary(&stage, &outcomes, begin.elapsed())?;
+    keep(&stage, &workspace.target.join("demo"))
 }
 
 /// Writes the files that the demo submits, for those who want to try something themselves.
@@ -102,16 +104,15 @@ pub(crate) fn write_files(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Shows the product on a server, in databases of its own, by the `veritrail` program alone.
-fn run(server: &Server, veritrail: &Path, folder: &Path, begin: Instant) -> anyhow::Result<()> {
-    let mut stage = Stage::set(server, veritrail, folder)?;
+/// Shows the product step by step, by the `veritrail` program alone.
+fn run(stage: &mut Stage) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = Vec::new();
     let mut is_stopped = false;
     for (number, step) in (1..).zip(&STEPS) {
         let start = Instant::now();
         let result = (!is_stopped).then(|| {
             screen::heading(number, STEPS.len(), step.title);
-            (step.run)(&mut stage)
+            (step.run)(stage)
         });
         if let Some(Err(error)) = &result {
             screen::say(&format!("{} {error:#}", screen::bold("FAILED:")));
@@ -119,31 +120,23 @@ fn run(server: &Server, veritrail: &Path, folder: &Path, begin: Instant) -> anyh
         }
         outcomes.push(Outcome { name: step.name, took: start.elapsed(), result });
     }
-    summary(&stage, &outcomes, begin.elapsed())
+    outcomes
 }
 
 impl Stage {
     /// Makes the folder, the files and the database.
-    fn set(server: &Server, veritrail: &Path, folder: &Path) -> anyhow::Result<Self> {
-        if folder.exists() {
-            fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
-        }
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    fn set(databases: Databases, veritrail: &Path, folder: PathBuf) -> anyhow::Result<Self> {
+        fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let plan = Plan::make()?;
         for tenant in &plan.tenants {
-            tenant.write(folder)?;
+            tenant.write(&folder)?;
         }
-        let mut databases = Databases::of(&server.url)?;
-        let statement = databases.statement(STORE);
-        databases.create(STORE, &statement)?;
-        let url = databases.url(STORE).as_str().to_owned();
-
+        let url = databases.create("demo")?;
         screen::say(&format!("veritrail is {}", veritrail.display()));
         screen::typed("$", &format!("cd {}", folder.display()));
-        screen::typed("$", &format!("export DATABASE_URL='{}'", databases::without_password(&url)));
-        let program = Program::new(veritrail, folder, &url);
-        let (folder, key) = (folder.to_owned(), String::new());
-        Ok(Self { program, plan, databases, url, folder, key, submitted: None })
+        screen::typed("$", &format!("export DATABASE_URL='{}'", screen::without_password(url.as_str())));
+        let program = Program::new(veritrail, &folder, url.as_str());
+        Ok(Self { program, plan, databases, url, folder, key: String::new(), submitted: None })
     }
 }
 
@@ -191,6 +184,24 @@ fn summary(stage: &Stage, outcomes: &[Outcome], took: Duration) -> anyhow::Resul
         "All {of} steps passed in {} seconds, the server's start included.",
         screen::seconds(took)
     ));
-    screen::say(&format!("The files, the key and the proofs are in {}.", stage.folder.display()));
+    Ok(())
+}
+
+/// Keeps what is of use without the server; the run's own folder goes with it.
+fn keep(stage: &Stage, folder: &Path) -> anyhow::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("cannot empty {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let files = stage.plan.tenants.iter().map(TenantPlan::file_name);
+    for file in files.chain([proof::BUNDLE.to_owned(), proof::CHANGED.to_owned()]) {
+        let copied = fs::copy(stage.folder.join(&file), folder.join(&file));
+        copied.with_context(|| format!("cannot copy {file} to {}", folder.display()))?;
+    }
+    let key = folder.join("registry.vkey");
+    fs::write(&key, format!("{}\n", stage.key)).with_context(|| format!("cannot write {}", key.display()))?;
+    screen::say("\nThe files, the proofs and the verifier key are kept. Try for yourself:");
+    screen::typed("$", &format!("cd {}", folder.display()));
+    screen::typed("$", &format!("veritrail check {} --key registry.vkey", proof::BUNDLE));
     Ok(())
 }

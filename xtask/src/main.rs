@@ -7,6 +7,7 @@
 mod bench;
 mod ci;
 mod cli_binary;
+mod databases;
 mod db;
 mod demo;
 mod migrate;
@@ -15,7 +16,6 @@ mod process;
 mod run;
 mod shutdown;
 mod sql;
-mod test_databases;
 mod test_run;
 mod tidy;
 mod workspace;

@@ -1,7 +1,7 @@
 //! Finds or makes a PostgreSQL server for a task, in four ways, in this order: `DATABASE_URL`, a container, server
 //! binaries of this machine, the distribution's packages unpacked. `VERITRAIL_PG` forces one.
 //!
-//! Not here: the cluster that a developer keeps (`db`), and test databases on a server (`test_databases`).
+//! Not here: the cluster that a developer keeps (`db`), and databases on a server (`databases`).
 
 pub(crate) mod account;
 pub(crate) mod binaries;
@@ -26,6 +26,8 @@ use url::ServerUrl;
 const OLDEST_VERSION: u32 = 150_000;
 /// The settings of every server that we start; tests, each with its pool, need many connections.
 const MAX_CONNECTIONS: u32 = 200;
+/// What is off where nothing has to survive a power cut.
+const FAST_SETTINGS: [&str; 3] = ["fsync", "synchronous_commit", "full_page_writes"];
 
 /// What a server promises when it acknowledges a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +48,7 @@ impl Profile {
             ("log_timezone", "UTC".to_owned()),
         ];
         if self == Self::Fast {
-            let off = ["fsync", "synchronous_commit", "full_page_writes"];
-            settings.extend(off.map(|name| (name, "off".to_owned())));
+            settings.extend(FAST_SETTINGS.map(|name| (name, "off".to_owned())));
         }
         settings
     }
@@ -135,7 +136,9 @@ pub(crate) fn provision(
 ) -> anyhow::Result<Server> {
     let server = first_that_works(forced, env::var_os("DATABASE_URL").is_some(), |way| {
         let server = attempt(workspace, run, profile, way)?;
-        let version = check_version(&server)?;
+        let admin = Admin::connect(server.url.as_str())?;
+        let version = check_version(&admin)?;
+        check_profile(&admin, profile)?;
         Ok((server, version))
     });
     let (server, version) = server?;
@@ -183,12 +186,21 @@ fn attempt(workspace: &Workspace, run: &Run, profile: Profile, way: Way) -> anyh
 }
 
 fn private_cluster(run: &Run, profile: Profile, way: Way, binaries: Binaries) -> anyhow::Result<Server> {
-    let cluster = Cluster::create(&run.folder().join("pg"), &binaries, profile, |command| run.mark(command))?;
+    let cluster = Cluster::create(&run.folder().join("pg"), &binaries, profile)?;
     Ok(Server { way, url: cluster.url, programs: Some(binaries) })
 }
 
-fn check_version(server: &Server) -> anyhow::Result<String> {
-    let admin = Admin::connect(server.url.as_str())?;
+/// A server of somebody else's has settings of its own; figures that it gives must not pass for what they are not.
+fn check_profile(admin: &Admin, profile: Profile) -> anyhow::Result<()> {
+    for name in FAST_SETTINGS {
+        if profile == Profile::Durable && admin.text(&format!("SHOW {name}"))? == "off" {
+            eprintln!("warning: the server has {name} off, so its figures are not durable ones");
+        }
+    }
+    Ok(())
+}
+
+fn check_version(admin: &Admin) -> anyhow::Result<String> {
     let number: u32 = admin.text("SHOW server_version_num")?.parse().context("server_version_num")?;
     let version = admin.text("SHOW server_version")?;
     if number < OLDEST_VERSION {

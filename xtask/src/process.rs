@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use anyhow::{Context as _, bail};
 use rustix::process::Pid;
 
-use crate::shutdown;
+use crate::{run, shutdown};
 
 /// How much of a failed program's messages an error quotes.
 const QUOTED_LINES: usize = 12;
@@ -72,8 +72,9 @@ pub(crate) fn last_lines(text: &str) -> String {
     lines[lines.len().saturating_sub(QUOTED_LINES)..].join("\n")
 }
 
-fn start(command: &mut Command) -> anyhow::Result<(Child, Pid)> {
-    command.process_group(0);
+/// Starts `command` in a process group of its own, to be forgotten (`shutdown::forget_group`) when it has ended.
+pub(crate) fn start(command: &mut Command) -> anyhow::Result<(Child, Pid)> {
+    run::mark(command.process_group(0));
     let started = shutdown::register_group(|| {
         let child = command.spawn()?;
         let group = Pid::from_child(&child);

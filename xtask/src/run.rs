@@ -19,8 +19,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Context as _;
 use rustix::process::geteuid;
@@ -77,6 +77,7 @@ impl Run {
             fs::write(pointer, text).with_context(|| format!("cannot write {}", pointer.display()))?;
         }
         let owner = Owner::claim(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        *current() = Some(folder);
         Ok(Self { _removal: removal, owner, has_containers })
     }
 
@@ -92,11 +93,25 @@ impl Run {
     pub(crate) fn expect_containers(&self) {
         self.has_containers.store(true, Ordering::SeqCst);
     }
+}
 
-    /// Marks `command` and all that it starts as belonging to this run.
-    pub(crate) fn mark(&self, command: &mut Command) {
-        command.env(OWNER_VARIABLE, self.folder());
+impl Drop for Run {
+    fn drop(&mut self) {
+        *current() = None;
     }
+}
+
+/// Marks `command`, and all that it starts, as belonging to the run that there is, if there is one.
+pub(crate) fn mark(command: &mut Command) {
+    if let Some(folder) = &*current() {
+        command.env(OWNER_VARIABLE, folder);
+    }
+}
+
+/// The folder of the run that there is: a task has one at a time.
+fn current() -> MutexGuard<'static, Option<PathBuf>> {
+    static CURRENT: Mutex<Option<PathBuf>> = Mutex::new(None);
+    CURRENT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// `preferred` if the account that runs servers can reach it, else the temp folder.

@@ -10,10 +10,10 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use crate::cli_binary::{self, Build};
+use crate::databases::Databases;
 use crate::pg::{self, Profile, Server, Way, binaries};
 use crate::process;
 use crate::run::Run;
-use crate::test_databases::TestDatabases;
 use crate::workspace::Workspace;
 
 /// What was not tested because something that it needs is absent, as the tests have said it, with how often.
@@ -32,7 +32,8 @@ pub(crate) fn run_with(
     let veritrail = cli_binary::build(workspace, Build::Debug)?;
     let run = Run::begin(workspace)?;
     let server = pg::provision(workspace, &run, Profile::Fast, forced)?;
-    let databases = TestDatabases::prepare(&server.url, &veritrail)?;
+    let databases = Databases::claim(&server.url)?;
+    let template = databases.create_template(&veritrail)?;
     let skip_file = run.folder().join("skips");
 
     let mut command = workspace.cargo();
@@ -40,11 +41,10 @@ pub(crate) fn run_with(
     command
         .env_remove("DATABASE_URL")
         .env("VERITRAIL_TEST_URL", server.url.as_str())
-        .env("VERITRAIL_TEST_TEMPLATE", databases.template())
+        .env("VERITRAIL_TEST_TEMPLATE", &template)
         .env("VERITRAIL_SKIP_FILE", &skip_file)
         .env("VERITRAIL_BIN", &veritrail);
     tell_programs(&mut command, &server);
-    run.mark(&mut command);
     let status = process::status(&mut command)?;
 
     let skips = count_skips(&fs::read_to_string(&skip_file).unwrap_or_default());

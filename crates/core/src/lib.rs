@@ -50,3 +50,8 @@ pub use log::{
 };
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use veritrail_merkle::Hash;
+
+/// The README's example, compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -41,3 +41,8 @@ pub use {
     deadpool, diesel_async, veritrail_applier, veritrail_core, veritrail_merkle, veritrail_migrations,
     veritrail_sync,
 };
+
+/// The README's example, compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

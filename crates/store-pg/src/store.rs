@@ -4,19 +4,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::pg::Pg;
-use diesel::query_builder::AstPass;
-use diesel::result::QueryResult;
-use diesel::sql_types::Bool;
+use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use veritrail_applier::Registry;
 use veritrail_core::{LogName, TenantId};
 
 use crate::error::AccessError;
 use crate::logs::{self, Log};
-use crate::statement::{Prepared, Statement, unknown_parameter};
 
 /// A pool of connections, as diesel-async and deadpool make it.
 pub type PgPool = Pool<AsyncPgConnection>;
@@ -141,19 +136,6 @@ pub struct Session<'c> {
     pub(crate) registry: &'c Registry,
 }
 
-/// Asks for the newest table, so that a schema from before it counts as old.
-struct HasSchema;
-
-impl Statement for HasSchema {
-    const SQL: &'static str = "SELECT to_regclass('veritrail.entity_members') IS NOT NULL";
-    type Columns = Bool;
-    type Key = HasSchema;
-
-    fn bind<'b>(&'b self, number: usize, _out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        unknown_parameter(number)
-    }
-}
-
 /// A connection of the pool's or of the caller's.
 pub(crate) enum Connection<'c> {
     Pooled(Box<Object<AsyncPgConnection>>),
@@ -169,13 +151,14 @@ impl Session<'_> {
         logs::find(&mut self.connection, self.tenant, LogName::Events).await
     }
 
-    /// Checks that the database has the schema `veritrail`.
+    /// Checks that the database has every migration that this crate was built with.
     ///
     /// # Errors
-    /// [`AccessError::NotMigrated`] where it has not.
+    /// [`AccessError::NotMigrated`] where one is missing; otherwise [`AccessError::Database`],
+    /// [`AccessError::Unreachable`].
     pub async fn check_schema(&mut self) -> Result<(), AccessError> {
-        let present: bool = Prepared(HasSchema).get_result(&mut *self.connection).await?;
-        if present { Ok(()) } else { Err(AccessError::NotMigrated) }
+        let pending = veritrail_migrations::pending(&mut self.connection).await?;
+        if pending.is_empty() { Ok(()) } else { Err(AccessError::NotMigrated) }
     }
 
     /// Whether a transaction is open that someone else will end.

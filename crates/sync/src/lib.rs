@@ -1,4 +1,4 @@
-//! Offline-first sync without I/O: cursors and pages.
+//! Offline-first sync without I/O: cursors, pages and the types that go over the wire.
 //!
 //! Where a cursor leads in a log is the store's to find out (`veritrail-store-pg`); HTTP is `veritrail-client`'s
 //! and `veritrail-server`'s.
@@ -15,6 +15,12 @@
 
 mod cursor;
 mod page;
+pub mod wire;
 
 pub use cursor::{Cursor, CursorProblem, InvalidCursor};
 pub use page::{DEFAULT_PAGE, MAX_PAGE, Page, PageError, check_page};
+
+/// The README's example, compiled as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExample;

@@ -6,7 +6,7 @@ use anyhow::ensure;
 
 use super::Stage;
 use super::program::{Call, Exit};
-use super::{STORE, screen};
+use super::screen;
 use crate::sql::Admin;
 
 pub(super) fn run(stage: &mut Stage) -> anyhow::Result<String> {
@@ -14,7 +14,7 @@ pub(super) fn run(stage: &mut Stage) -> anyhow::Result<String> {
     let (guid, income) = (&tenant.story.income_event, tenant.story.now.income);
     let other = income + 8_000;
     let verify = ["--tenant", tenant.tenant, "verify", "--key", &stage.key];
-    let admin = stage.databases.connect(STORE)?;
+    let admin = Admin::connect(stage.url.as_str())?;
 
     screen::say("Who owns the database can switch the guards off and change what a household has earned:");
     let guards_off = "SET session_replication_role = replica";

@@ -5,14 +5,12 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rustix::process::Pid;
 use serde_json::Value;
 
 use super::screen;
@@ -108,7 +106,7 @@ impl Program {
         let bar = screen::progress(call.lines);
         let begin = Instant::now();
         let mut command = self.command(call);
-        let (mut child, group) = start(&mut command)?;
+        let (mut child, group) = process::start(&mut command)?;
         let stderr = child.stderr.take().context("the program's messages are piped")?;
         let messages = thread::spawn(move || {
             let mut text = Vec::new();
@@ -157,17 +155,6 @@ impl Program {
         }
         line
     }
-}
-
-/// Starts the program in a process group of its own, which a signal to us ends.
-fn start(command: &mut Command) -> anyhow::Result<(Child, Pid)> {
-    command.process_group(0);
-    let started = shutdown::register_group(|| {
-        let child = command.spawn()?;
-        let group = Pid::from_child(&child);
-        Ok::<_, std::io::Error>((child, group))
-    });
-    started.with_context(|| format!("cannot run `{}`", command.get_program().to_string_lossy()))
 }
 
 #[cfg(test)]

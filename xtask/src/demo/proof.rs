@@ -10,8 +10,10 @@ use super::Stage;
 use super::program::{Call, Exit};
 use super::screen;
 
-const BUNDLE: &str = "income.proof.json";
-const CHANGED: &str = "changed.proof.json";
+/// The proof of the event that sets the last income.
+pub(super) const BUNDLE: &str = "income.proof.json";
+/// The same with another income.
+pub(super) const CHANGED: &str = "changed.proof.json";
 
 /// Recomputes every tenant's log from its rows, up to the checkpoint that our key has signed.
 pub(super) fn verify(stage: &mut Stage) -> anyhow::Result<String> {

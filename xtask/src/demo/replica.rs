@@ -8,26 +8,23 @@ use serde_json::Value;
 
 use super::Stage;
 use super::program::Call;
-use super::{databases, screen};
+use super::screen;
 
-const WHAT: &str = "replica";
 const PAGE: &str = "500";
 /// The pages after which the first attempt stops, as a lost connection would stop it.
 const INTERRUPTED_AFTER: &str = "3";
 
 pub(super) fn run(stage: &mut Stage) -> anyhow::Result<String> {
-    let statement = stage.databases.statement(WHAT);
-    screen::typed("SQL>", &format!("{statement};"));
-    stage.databases.create(WHAT, &statement)?;
-    let replica = stage.databases.url(WHAT).as_str().to_owned();
-    screen::typed("$", &format!("REPLICA='{}'", databases::without_password(&replica)));
+    screen::say("Another database on the same server, with tables of its own:");
+    let replica = stage.databases.create("replica")?.as_str().to_owned();
+    screen::typed("$", &format!("REPLICA='{}'", screen::without_password(&replica)));
     stage.program.define("REPLICA", &replica);
     stage.program.show(&Call::new(&["--database-url", &replica, "migrate"]))?;
 
     let mut events = 0;
     for (index, tenant) in stage.plan.tenants.iter().enumerate() {
         let there = ["--database-url", &replica, "--tenant", tenant.tenant];
-        let from = ["mirror", "--from", &stage.url, "--key", &stage.key, "--page", PAGE];
+        let from = ["mirror", "--from", stage.url.as_str(), "--key", &stage.key, "--page", PAGE];
         let mirror = [&there[..], &from].concat();
         if index == 0 {
             screen::say("\nThe first attempt ends after three pages, as if the connection were lost:");

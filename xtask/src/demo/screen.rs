@@ -109,6 +109,16 @@ pub(super) fn bold(text: &str) -> String {
     if painted { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
 }
 
+/// A URL without its password, to be shown.
+pub(super) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((account, server)) = rest.split_once('@') else { return url.to_owned() };
+    match account.split_once(':') {
+        Some((user, _)) => format!("{scheme}://{user}:***@{server}"),
+        None => url.to_owned(),
+    }
+}
+
 fn cut(cell: &str) -> String {
     match cell.char_indices().nth(WIDEST_CELL) {
         None => cell.to_owned(),
@@ -132,5 +142,12 @@ mod tests {
     fn long_cells_are_cut_between_characters() {
         assert_eq!(cut("short"), "short");
         assert_eq!(cut(&"ü".repeat(200)).chars().count(), WIDEST_CELL + 1);
+    }
+
+    #[test]
+    fn shown_url_has_no_password() {
+        assert_eq!(without_password("postgres://u:secret@h:1/d"), "postgres://u:***@h:1/d");
+        assert_eq!(without_password("postgres://u@h/d"), "postgres://u@h/d");
+        assert_eq!(without_password("postgres://h/d"), "postgres://h/d");
     }
 }

@@ -36,17 +36,12 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes a cluster in `home`, which must not exist, and starts it. `mark` prepares each command.
-    pub(crate) fn create(
-        home: &Path,
-        binaries: &Binaries,
-        profile: Profile,
-        mark: impl Fn(&mut Command),
-    ) -> anyhow::Result<Self> {
+    /// Makes a cluster in `home`, which must not exist, and starts it.
+    pub(crate) fn create(home: &Path, binaries: &Binaries, profile: Profile) -> anyhow::Result<Self> {
         let account = Account::for_servers()?;
         prepare_home(home, account.as_ref())?;
         let password = random_password()?;
-        let site = Site { home, account: account.as_ref(), binaries, mark: &mark };
+        let site = Site { home, account: account.as_ref(), binaries };
         site.init(&password)?;
         let url = site.start(profile, &password)?;
         Ok(Self { url })
@@ -59,7 +54,7 @@ impl Cluster {
             let _ = fs::remove_file(stale);
         }
         let account = Account::for_servers()?;
-        Site { home, account: account.as_ref(), binaries, mark: &|_| () }.pg_ctl_start()
+        Site { home, account: account.as_ref(), binaries }.pg_ctl_start()
     }
 }
 
@@ -72,7 +67,6 @@ struct Site<'a> {
     home: &'a Path,
     account: Option<&'a Account>,
     binaries: &'a Binaries,
-    mark: &'a dyn Fn(&mut Command),
 }
 
 impl Site<'_> {
@@ -82,7 +76,6 @@ impl Site<'_> {
             .current_dir(self.home)
             .env("HOME", self.home)
             .args([Path::new("-D"), &data_folder(self.home)]);
-        (self.mark)(&mut command);
         if let Some(account) = self.account {
             account.apply(&mut command);
         }

@@ -1,4 +1,4 @@
-//! The template that test databases are copied from, and the proof that none of them is left behind.
+//! The databases that a run makes on a server, and the proof that none of them is left behind.
 //!
 //! Names are `veritrail_template_<token>` and `veritrail_test_<token>_…`. A run holds an advisory lock on its token for
 //! as long as it lives, so what a dead run has left on a server that is not ours to remove is told from a live one's.
@@ -19,16 +19,18 @@ const TEST_PREFIX: &str = "veritrail_test_";
 /// Half of the key of every lock of ours, to keep clear of the locks of others.
 const LOCK_CLASS: i32 = 0x5645_5249;
 
-/// A migrated template on a server. Dropping it drops all databases of its token.
-pub(crate) struct TestDatabases {
+/// The databases of one token. Dropping it drops them all.
+pub(crate) struct Databases {
     // Dropped first: the databases go while the lock is still held.
     _removal: Removal,
     admin: Admin,
+    server: ServerUrl,
     token: String,
 }
 
-impl TestDatabases {
-    pub(crate) fn prepare(server: &ServerUrl, veritrail: &Path) -> anyhow::Result<Self> {
+impl Databases {
+    /// Drops what dead runs have left on the server, then takes a token of its own.
+    pub(crate) fn claim(server: &ServerUrl) -> anyhow::Result<Self> {
         let admin = Admin::connect(server.as_str())?;
         sweep(&admin)?;
         let token = new_token()?;
@@ -39,27 +41,32 @@ impl TestDatabases {
             let (server, token) = (server.clone(), token.clone());
             shutdown::on_exit(move || {
                 if let Err(error) = drop_all(&server, &token) {
-                    eprintln!("cannot drop the test databases: {error:#}");
+                    eprintln!("cannot drop the databases of this run: {error:#}");
                 }
             })
         };
-        let databases = Self { _removal: removal, admin, token };
-        databases
-            .make_template(server, veritrail)
-            .context("cannot make the template of the test databases")?;
-        Ok(databases)
+        Ok(Self { _removal: removal, admin, server: server.clone(), token })
     }
 
-    fn make_template(&self, server: &ServerUrl, veritrail: &Path) -> anyhow::Result<()> {
-        let name = self.template();
-        self.admin.execute(&format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"))?;
-        cli_binary::migrate(veritrail, &server.with_database(&name))?;
+    /// An empty database for a task of its own.
+    pub(crate) fn create(&self, purpose: &str) -> anyhow::Result<ServerUrl> {
+        self.create_named(&format!("{TEST_PREFIX}{}_{purpose}", self.token))
+    }
+
+    /// A migrated database that nobody can connect to, to be copied, by its name.
+    pub(crate) fn create_template(&self, veritrail: &Path) -> anyhow::Result<String> {
+        let name = format!("{TEMPLATE_PREFIX}{}", self.token);
+        let url = self.create_named(&name)?;
+        cli_binary::migrate(veritrail, &url).context("cannot migrate the template of the test databases")?;
         // A session on the template would make every copy fail, so there can be none.
-        self.admin.execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"))
+        self.admin.execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"))?;
+        Ok(name)
     }
 
-    pub(crate) fn template(&self) -> String {
-        format!("{TEMPLATE_PREFIX}{}", self.token)
+    fn create_named(&self, name: &str) -> anyhow::Result<ServerUrl> {
+        let sql = format!("CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'");
+        self.admin.execute(&sql).with_context(|| format!("cannot create database {name}"))?;
+        Ok(self.server.with_database(name))
     }
 
     /// The test databases that are there. When all tests have ended there should be none.
