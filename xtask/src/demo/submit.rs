@@ -58,6 +58,7 @@ pub(super) fn run(stage: &mut Stage) -> anyhow::Result<String> {
     stage.submitted = Some(took);
     screen::say("\nWhat became of the lines, as the files' generator had foretold:");
     screen::table(&["tenant", "lines", "accepted", "repeated", "rejected", "lines/s"], &rows);
+    screen::say("One event guid stands in all three files: it is unique within its tenant alone.");
     screen::say("\nWhy lines were rejected, with what was said of the first of each kind:");
     let reasons = all
         .reasons
