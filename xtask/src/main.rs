@@ -20,6 +20,7 @@ mod test_run;
 mod tidy;
 mod workspace;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -36,7 +37,11 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Show the product at work on real input, against a PostgreSQL of its own.
-    Demo,
+    Demo {
+        /// Only write the files that the demo submits into this folder, one for each tenant.
+        #[arg(long, value_name = "DIR")]
+        files: Option<PathBuf>,
+    },
     /// Run every test of the workspace, each on a database of its own.
     Test {
         /// Arguments for `cargo test`, for example `-p veritrail-tests -- --nocapture`.
@@ -79,7 +84,8 @@ fn main() -> ExitCode {
 fn carry_out(task: Task) -> anyhow::Result<()> {
     let workspace = Workspace::load()?;
     match task {
-        Task::Demo => demo::prepare_and_run(&workspace),
+        Task::Demo { files: None } => demo::prepare_and_run(&workspace),
+        Task::Demo { files: Some(folder) } => demo::write_files(&folder),
         Task::Test { arguments } => test_run::run(&workspace, &arguments),
         Task::Ci => ci::run(&workspace),
         Task::Migrate => migrate::run(&workspace),

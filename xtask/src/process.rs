@@ -72,7 +72,8 @@ pub(crate) fn last_lines(text: &str) -> String {
     lines[lines.len().saturating_sub(QUOTED_LINES)..].join("\n")
 }
 
-fn start(command: &mut Command) -> anyhow::Result<(Child, Pid)> {
+/// Starts `command` in a process group of its own, to be forgotten (`shutdown::forget_group`) when it has ended.
+pub(crate) fn start(command: &mut Command) -> anyhow::Result<(Child, Pid)> {
     run::mark(command.process_group(0));
     let started = shutdown::register_group(|| {
         let child = command.spawn()?;
