@@ -1,5 +1,7 @@
 //! Pages and cursors: a reader who keeps the cursor sees every event once, whatever the devices' clocks say.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
+
 use veritrail_core::{FormSubmission, StoredEvent};
 use veritrail_store_pg::{PgEventStore, ReadError, Session};
 use veritrail_sync::Cursor;

@@ -1,5 +1,7 @@
 //! Replicas: page by page to the same root, and no page that does not fold to a trusted checkpoint.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
+
 use std::sync::Arc;
 
 use veritrail_store_pg::{

@@ -1,5 +1,7 @@
 //! What becomes of submitted events: positions, repeats, conflicts, rejections, and writers at the same time.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
+
 use diesel_async::{AsyncConnection, SimpleAsyncConnection};
 use veritrail_core::{EntityGuid, FormSubmission, Position};
 use veritrail_store_pg::diesel_async::{self, AsyncPgConnection};
