@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Keygen(Keygen),
     /// Copy another database's log, believing only what a trusted key has signed
     Mirror(Mirror),
+    /// Serve HTTP: health checks in this version
+    Serve(Serve),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -209,6 +211,16 @@ pub(crate) struct Mirror {
     /// Stop after this many pages; the next run goes on from there
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     pub(crate) max_pages: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct Serve {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Serve nothing; ask the server at this URL whether it is ready
+    #[arg(long, value_name = "URL", conflicts_with = "listen")]
+    pub(crate) probe: Option<String>,
 }
 
 #[derive(Args)]

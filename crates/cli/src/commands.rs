@@ -5,6 +5,7 @@ mod mirror;
 mod proof;
 mod read;
 mod schema;
+mod serve;
 mod submit;
 mod verify;
 
@@ -28,6 +29,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Checkpoint(args) => log::checkpoint(global, args).await,
         Command::Keygen(args) => log::keygen(global, args),
         Command::Mirror(args) => mirror::mirror(global, args).await,
+        Command::Serve(args) => serve::serve(global, args).await,
         Command::Completions(args) => {
             clap_complete::generate(args.shell, &mut Cli::command(), "veritrail", &mut std::io::stdout());
             Ok(Outcome::Done)

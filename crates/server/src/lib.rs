@@ -12,7 +12,8 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let store = veritrail_store_pg::PgEventStore::from_url("postgres://localhost/veritrail")?;
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-//! axum::serve(listener, veritrail_server::router(store)).await?;
+//! let never = std::future::pending();
+//! veritrail_server::serve(listener, store, never).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -21,6 +22,7 @@ mod health;
 
 use axum::Router;
 use axum::routing::get;
+use tokio::net::TcpListener;
 use veritrail_store_pg::PgEventStore;
 
 /// The routes of the server over this store.
@@ -29,6 +31,18 @@ pub fn router(store: PgEventStore) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .with_state(store)
+}
+
+/// Serves the routes until `stop` ends; requests under way are then answered before it returns.
+///
+/// # Errors
+/// An error of the listener's.
+pub async fn serve(
+    listener: TcpListener,
+    store: PgEventStore,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(store)).with_graceful_shutdown(stop).await
 }
 
 /// The README's example, compiled as a test.
