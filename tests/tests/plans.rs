@@ -3,7 +3,7 @@
 //!
 //! Not here: what the statements answer (`submit`, `cursors`, `verify`).
 
-#![expect(clippy::unwrap_used, reason = "clippy takes the functions beside the tests for no tests")]
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -2,7 +2,7 @@
 //!
 //! Not here: how statements use it (`plans`).
 
-#![expect(clippy::unwrap_used, reason = "clippy takes the functions beside the tests for no tests")]
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

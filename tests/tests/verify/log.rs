@@ -142,7 +142,6 @@ fn line(finding: &Finding) -> String {
         Finding::Missing { from, to } => format!(" {from}-{to}"),
         Finding::Tile { level, index, .. } => format!(" {level}/{index}"),
         Finding::Head { size, after, .. } => format!(" {after}-{size}"),
-        Finding::RowsBeyondHead { rows, head } => format!(" {head}-{rows}"),
         Finding::HeadBehindCheckpoint { head, checkpoint } => format!(" {head}-{checkpoint}"),
         Finding::CheckpointRoot { size, .. } | Finding::CheckpointNote { size, .. } => format!(" {size}"),
         _ => String::new(),
