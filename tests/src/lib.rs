@@ -5,6 +5,7 @@
 
 mod account;
 pub mod database;
+pub mod numbered;
 mod owner;
 pub mod program;
 pub mod sample;

@@ -226,3 +226,24 @@ pub(crate) async fn stored_tiles(
         .await?;
     Ok(rows)
 }
+
+/// The index of the first stored tile of one level with an index of at least `begin`.
+pub(crate) async fn first_from(
+    connection: &mut AsyncPgConnection,
+    tree: TreeOf<'_>,
+    level: u8,
+    begin: u64,
+) -> Result<Option<u64>, AccessError> {
+    let index: Option<i64> = merkle_tiles::table
+        .filter(merkle_tiles::tenant_id.eq(tree.tenant.as_str()))
+        .filter(merkle_tiles::log.eq(LogName::Events.as_str()))
+        .filter(merkle_tiles::epoch.eq(to_integer(tree.epoch)))
+        .filter(merkle_tiles::level.eq(i16::from(level)))
+        .filter(merkle_tiles::tile_index.ge(to_bigint(begin)))
+        .order(merkle_tiles::tile_index)
+        .select(merkle_tiles::tile_index)
+        .first(connection)
+        .await
+        .optional()?;
+    Ok(index.and_then(|index| u64::try_from(index).ok()))
+}

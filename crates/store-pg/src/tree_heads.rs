@@ -98,6 +98,28 @@ pub(crate) async fn newest(
     Ok(Newest { head, published, clock: place.timestamp("clock", clock)?, read_committed })
 }
 
+/// Sizes of the newest head and the newest checkpoint.
+pub(crate) struct NewestSizes {
+    /// 0 for an empty log.
+    pub(crate) head: u64,
+    pub(crate) published: Option<u64>,
+}
+
+/// Reads how far the newest head and the newest checkpoint go, whatever else they say.
+pub(crate) async fn newest_sizes(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+    epoch: Epoch,
+) -> Result<NewestSizes, AccessError> {
+    let statement = NewestHead { tenant: tenant.as_str(), log: log.as_str(), epoch: to_integer(epoch) };
+    let row: NewestRow = Prepared(statement).get_result(connection).await?;
+    let key = format!("{tenant}/{log}/{epoch}");
+    let place = Place { table: "tree_heads", key: &key };
+    let size = |size: Option<i64>| size.map(|size| place.unsigned("size", size)).transpose();
+    Ok(NewestSizes { head: size(row.0)?.unwrap_or(0), published: size(row.4)? })
+}
+
 pub(crate) type HeadRow = (i64, Vec<u8>, Vec<u8>, PgTimestamp);
 
 /// The kept heads with a size in (`after`, `to`], smallest first.

@@ -238,11 +238,12 @@ async fn verify(
     trusted: &[VerifierKey],
 ) -> Result<Report, AccessError> {
     let (tenant, epoch) = (subject.tenant, subject.log.epoch);
-    let newest = tree_heads::newest(connection, tenant, LogName::Events, epoch).await?;
+    let newest = tree_heads::newest_sizes(connection, tenant, LogName::Events, epoch).await?;
     let published = checkpoints::all(connection, tenant, LogName::Events, epoch).await?;
     let mut walk = Walk::new(subject, &published, &newest);
     walk.rows(connection).await?;
     walk.upper_tiles(connection).await?;
+    walk.stray_tiles(connection).await?;
     walk.rows_beyond(connection).await?;
     let (mut report, roots) = walk.into_report();
     signed::check(&mut report, subject, &published, &roots, trusted);

@@ -9,13 +9,13 @@ use veritrail_core::{Hash, LogName, Position, StoredEvent, Timestamp};
 use veritrail_merkle::{CompactRange, Sha256Hasher, root_of_leaves};
 
 use super::{Finding, MAX_FINDINGS, PAGE, Report, Subject};
-use crate::append::TILE_WIDTH;
+use crate::append::{TILE_HEIGHT, TILE_WIDTH};
 use crate::checkpoints::CheckpointRow;
 use crate::convert::{Place, concat, to_bigint};
 use crate::error::AccessError;
 use crate::events::{self, EventRow};
 use crate::merkle_tiles::{self, TreeOf};
-use crate::tree_heads::{self, HeadRow, Newest};
+use crate::tree_heads::{self, HeadRow, NewestSizes};
 
 /// Stored leaf tiles over a page: (root, hashes) by index.
 type Tiles = BTreeMap<u64, (Vec<u8>, Vec<u8>)>;
@@ -44,10 +44,10 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(subject: &'a Subject<'a>, published: &[CheckpointRow], newest: &Newest) -> Self {
+    pub(super) fn new(subject: &'a Subject<'a>, published: &[CheckpointRow], newest: &NewestSizes) -> Self {
         Self {
             subject,
-            head: newest.head.size().0,
+            head: newest.head,
             published: newest.published,
             frontier: Some(CompactRange::empty(0)),
             next: 0,
@@ -233,6 +233,23 @@ impl<'a> Walk<'a> {
             }
             below = roots;
             level += 1;
+        }
+        Ok(())
+    }
+
+    /// Finds the first tile of each level that is not full by the newest head: it would keep an append from completing
+    /// its own.
+    pub(super) async fn stray_tiles(
+        &mut self,
+        connection: &mut AsyncPgConnection,
+    ) -> Result<(), AccessError> {
+        for level in 0..TILE_HEIGHT {
+            let shift = (u32::from(level) + 1) * u32::from(TILE_HEIGHT);
+            let full = self.head.checked_shr(shift).unwrap_or(0);
+            let found = merkle_tiles::first_from(connection, self.tree(), level, full).await?;
+            if let Some(index) = found {
+                self.find(Finding::Tile { level, index, problem: "is there though it is not full yet" });
+            }
         }
         Ok(())
     }
