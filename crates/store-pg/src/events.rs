@@ -218,6 +218,26 @@ pub(crate) async fn leaf_hashes(
     rows.iter().map(|hash| Ok(place.hash("leaf_hash", hash)?)).collect()
 }
 
+/// Position and guid of rows that stand before position 0 or from `end` on, `limit` at most of each.
+pub(crate) async fn outside(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    end: u64,
+    limit: u32,
+) -> Result<Vec<(i64, String)>, AccessError> {
+    let of_tenant = || {
+        events::table
+            .filter(events::tenant_id.eq(tenant.as_str()))
+            .order(events::position)
+            .select((events::position, events::guid))
+            .limit(i64::from(limit))
+    };
+    let mut rows: Vec<(i64, String)> = of_tenant().filter(events::position.lt(0)).load(connection).await?;
+    let end = i64::try_from(end).unwrap_or(i64::MAX);
+    rows.extend(of_tenant().filter(events::position.ge(end)).load::<(i64, String)>(connection).await?);
+    Ok(rows)
+}
+
 /// The position after the last event recorded at or before an instant.
 pub(crate) async fn position_after(
     connection: &mut AsyncPgConnection,

@@ -95,9 +95,11 @@ pub enum Finding {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// There are rows at or after the position at which the newest head says that the log ends.
-    #[error("event {guid} at position {position} stands beyond the newest tree head, which has size {head}")]
-    RowBeyondHead {
+    /// There is a row before position 0, or at or after the one at which the newest head says that the log ends.
+    #[error(
+        "event {guid} at position {position} stands outside of the newest tree head, which has size {head}"
+    )]
+    RowOutside {
         /// Where it stands.
         position: i64,
         /// The event's guid as it is stored.
@@ -145,7 +147,7 @@ impl Finding {
             Self::LeafReplaced { .. } => "leaf-replaced",
             Self::Tile { .. } => "tile",
             Self::Head { .. } => "head",
-            Self::RowBeyondHead { .. } => "row-beyond-head",
+            Self::RowOutside { .. } => "row-outside",
             Self::HeadBehindCheckpoint { .. } => "head-behind-checkpoint",
             Self::CheckpointRoot { .. } => "checkpoint-root",
             Self::CheckpointNote { .. } => "checkpoint-note",
@@ -160,7 +162,7 @@ impl Finding {
                 Some((position.0, guid.as_str()))
             }
             Self::LeafReplaced { position, guid } => Some((position.0, guid)),
-            Self::EventUnreadable { position, guid, .. } | Self::RowBeyondHead { position, guid, .. } => {
+            Self::EventUnreadable { position, guid, .. } | Self::RowOutside { position, guid, .. } => {
                 Some((u64::try_from(*position).ok()?, guid))
             }
             _ => None,

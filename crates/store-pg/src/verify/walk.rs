@@ -103,14 +103,14 @@ impl<'a> Walk<'a> {
         Ok((tiles.into_iter().filter_map(by_index).collect(), heads))
     }
 
-    /// Names rows that stand where the newest head says that the log has ended.
+    /// Names rows that stand before the first position, or where the newest head says that the log has ended.
     pub(super) async fn rows_beyond(
         &mut self,
         connection: &mut AsyncPgConnection,
     ) -> Result<(), AccessError> {
-        let rows = events::by_position(connection, self.subject.tenant, self.head, u64::MAX, PAGE).await?;
-        for row in rows {
-            self.find(Finding::RowBeyondHead { position: row.position, guid: row.guid, head: self.head });
+        let head = self.head;
+        for (position, guid) in events::outside(connection, self.subject.tenant, head, PAGE).await? {
+            self.find(Finding::RowOutside { position, guid, head });
         }
         Ok(())
     }
