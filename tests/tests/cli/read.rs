@@ -164,6 +164,13 @@ async fn verify_names_what_was_changed() {
     assert!(text.stdout.ends_with("NOT verified\n"));
     // Nothing is proved of it either.
     assert_eq!(register.run(&["prove", "e-42"]).code, Some(1));
+
+    let delete = "SET session_replication_role = replica; DELETE FROM veritrail.events";
+    register.database.connect().await.batch_execute(delete).await.unwrap();
+    let text = register.run(&["verify", "--key", &key]);
+    assert_eq!(text.code, Some(1));
+    assert!(text.stdout.contains("300 events, some of which are missing"), "{text:?}");
+    assert!(text.stdout.contains("FOUND [missing] the events at positions 0 to 299 are missing"), "{text:?}");
 }
 
 #[tokio::test]
