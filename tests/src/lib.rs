@@ -10,3 +10,4 @@ mod owner;
 pub mod program;
 pub mod sample;
 pub mod server;
+pub mod veritrail;

@@ -41,10 +41,17 @@ pub(crate) fn visible(text: &str) -> String {
 
 /// Prints one line on stdout as it is. A reader that has gone away ends the program quietly.
 pub(crate) fn raw(text: &str) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match writeln!(stdout, "{text}") {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        written => Ok(written?),
+    if !offer(text)? {
+        std::process::exit(0);
+    }
+    Ok(())
+}
+
+/// Prints one line on stdout as it is, and says whether somebody still reads there.
+pub(crate) fn offer(text: &str) -> anyhow::Result<bool> {
+    match writeln!(std::io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        written => Ok(written.map(|()| true)?),
     }
 }
 

@@ -177,7 +177,7 @@ pub struct Report {
     pub log_id: Uuid,
     /// Its life.
     pub epoch: Epoch,
-    /// Events that were recomputed.
+    /// Size of the newest head: all events up to it were recomputed but those that are missing.
     pub size: u64,
     /// The root that the rows give; `None` where rows are missing.
     pub root: Option<Hash>,

@@ -57,7 +57,7 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> anyhow::Result<Out
     let input = Input::open(&args.file)?;
     let store = connect::store(global)?;
     let mut session = connect::session(&store).await?;
-    let mut run = Run { global, counts: Counts::default(), shown: 0 };
+    let mut run = Run { global, counts: Counts::default(), shown: 0, is_read: true };
     run.all(&mut session, input, &submitted_by, applying).await?;
 
     let Counts { accepted, repeated, rejected } = run.counts;
@@ -82,6 +82,7 @@ struct Run<'a> {
     global: &'a Global,
     counts: Counts,
     shown: usize,
+    is_read: bool,
 }
 
 impl Run<'_> {
@@ -148,16 +149,23 @@ impl Run<'_> {
             _ => self.counts.rejected += 1,
         }
         if self.global.json {
-            return show::json(answer);
+            return self.say(&serde_json::to_string(answer)?);
         }
         if let (Some(error), Some(code)) = (&answer.error, &answer.code) {
             self.shown += 1;
             if self.shown <= SHOWN_REJECTIONS {
-                show::line(&format!("line {}: rejected, {code}: {error}", answer.line))?;
+                let text = format!("line {}: rejected, {code}: {error}", answer.line);
+                self.say(&show::visible(&text))?;
             } else if self.shown == SHOWN_REJECTIONS + 1 {
-                show::line("more events were rejected; --json lists them all")?;
+                self.say("more events were rejected; --json lists them all")?;
             }
         }
+        Ok(())
+    }
+
+    /// Prints a line as long as somebody reads: events are submitted whether their results are looked at or not.
+    fn say(&mut self, text: &str) -> anyhow::Result<()> {
+        self.is_read = self.is_read && show::offer(text)?;
         Ok(())
     }
 }

@@ -127,10 +127,8 @@ impl Answer {
 }
 
 fn print(answer: &Answer) -> anyhow::Result<()> {
-    show::line(&format!(
-        "log {} (epoch {}): {} events recomputed",
-        answer.log_id, answer.epoch, answer.size
-    ))?;
+    let rows = if answer.root.is_some() { "events recomputed" } else { "events, some of which are missing" };
+    show::line(&format!("log {} (epoch {}): {} {rows}", answer.log_id, answer.epoch, answer.size))?;
     let root = answer.root.map_or_else(|| "unknown: rows are missing".to_owned(), |root| root.to_string());
     show::line(&format!("  root        {root}"))?;
     let checkpoint = match &answer.checkpoint {

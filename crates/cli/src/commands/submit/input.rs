@@ -39,15 +39,20 @@ enum Source {
 impl Input {
     /// Opens a file, or standard input for `-`, and finds out which of the two forms it has.
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
-        let mut reader: Box<dyn BufRead + Send> = if path == Path::new("-") {
+        let reader: Box<dyn BufRead + Send> = if path == Path::new("-") {
             Box::new(BufReader::new(io::stdin()))
         } else {
             Box::new(BufReader::new(File::open(path).map_err(|error| unreadable(path, &error))?))
         };
-        let start = reader.fill_buf().map_err(|error| unreadable(path, &error))?;
-        let is_array = start.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
-        let source = if is_array { Source::Array(read_array(path, reader)?) } else { Source::Lines(reader) };
-        Ok(Self { path: path.to_owned(), line: 0, source })
+        let failed = |error| unreadable(path, &error);
+        let mut reader = without_mark(reader).map_err(failed)?;
+        let blank = skip_blank(reader.as_mut()).map_err(failed)?;
+        let is_array = reader.fill_buf().map_err(failed)?.first() == Some(&b'[');
+        if is_array {
+            let source = Source::Array(read_array(path, reader)?);
+            return Ok(Self { path: path.to_owned(), line: 0, source });
+        }
+        Ok(Self { path: path.to_owned(), line: blank, source: Source::Lines(reader) })
     }
 
     /// The next events, `count` at most; none at the end. Empty lines are passed over.
@@ -69,6 +74,34 @@ impl Input {
             items.push(Item { line: self.line, text, guid });
         }
         Ok(items)
+    }
+}
+
+/// The input without the byte order mark that some editors put before it.
+fn without_mark(mut reader: Box<dyn BufRead + Send>) -> io::Result<Box<dyn BufRead + Send>> {
+    const MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+    let mut start = Vec::with_capacity(MARK.len());
+    reader.by_ref().take(3).read_to_end(&mut start)?;
+    if start == MARK {
+        start.clear();
+    }
+    Ok(Box::new(io::Cursor::new(start).chain(reader)))
+}
+
+/// Passes over the white space before the first value, however it arrives, and counts the lines that end in it.
+fn skip_blank(reader: &mut (dyn BufRead + Send)) -> io::Result<u64> {
+    let mut lines = 0;
+    loop {
+        let buffer = reader.fill_buf()?;
+        let blank = buffer.iter().take_while(|byte| byte.is_ascii_whitespace());
+        let (used, ended) =
+            blank.fold((0, 0), |(used, ended), byte| (used + 1, ended + u64::from(*byte == b'\n')));
+        let is_over = used < buffer.len() || buffer.is_empty();
+        reader.consume(used);
+        lines += ended;
+        if is_over {
+            return Ok(lines);
+        }
     }
 }
 
