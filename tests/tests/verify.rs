@@ -12,7 +12,8 @@ mod log;
 #[path = "verify/signed.rs"]
 mod signed;
 
-use veritrail_core::EventGuid;
+use veritrail_core::{EventGuid, Hash};
+use veritrail_merkle::{CompactRange, Sha256Hasher};
 use veritrail_store_pg::{AppendError, IntegrityError, SubmitError};
 
 use log::{HEADS, TestLog, lines};
@@ -320,6 +321,24 @@ async fn append_to_an_edited_head_is_refused() {
         copy.edit(&format!("UPDATE veritrail.tree_heads SET {change} WHERE size = 1300")).await;
         assert_refused(&copy, &IntegrityError::HeadFolds { size: 1_300 }).await;
     }
+}
+
+/// A head that folds, at the last size that there is: neither an append nor verify counts beyond it.
+#[tokio::test]
+async fn head_forged_to_the_last_size_is_found_and_takes_no_append() {
+    let log = TestLog::create().await;
+    let size = i64::MAX.unsigned_abs();
+    let hashes = vec![Hash::from_bytes([7; 32]); size.count_ones().try_into().unwrap()];
+    let frontier = CompactRange::from_parts(0, size, hashes).unwrap();
+    let root = frontier.root(&Sha256Hasher).unwrap();
+    log.edit(&format!(
+        "INSERT INTO veritrail.tree_heads VALUES ('default', 'events', 1, {size}, decode('{root}', 'hex'), \
+         decode('{}', 'hex'), now())",
+        "07".repeat(63 * 32)
+    ))
+    .await;
+    assert_eq!(lines(&log.verify().await), [format!("missing 1300-{}", size - 1)]);
+    assert_refused(&log, &IntegrityError::NoRoom { size }).await;
 }
 
 #[tokio::test]

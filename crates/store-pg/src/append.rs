@@ -89,6 +89,9 @@ pub(crate) async fn write(
     let size = head.size().0;
     let leaves: Vec<Hash> = events.iter().map(|event| event.leaf_hash).collect();
     let count = u64::try_from(leaves.len()).expect("a batch has fewer than 2^64 events");
+    if size.checked_add(count).is_none_or(|end| i64::try_from(end).is_err()) {
+        return Err(IntegrityError::NoRoom { size }.into());
+    }
     let tree = TreeOf { tenant, epoch: locked.log.epoch, stored: size };
     let mut earlier = Vec::new();
     for range in plan_earlier(size, count) {

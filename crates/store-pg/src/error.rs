@@ -53,6 +53,12 @@ pub enum IntegrityError {
         /// The head's size.
         size: u64,
     },
+    /// The head says that the log has as many entries as positions can count: no log of ours grows that far.
+    #[error("the tree head of size {size} leaves no room for another position")]
+    NoRoom {
+        /// The head's size.
+        size: u64,
+    },
     /// A hash of the tree that must be there is missing.
     #[error("the hashes {begin} to {end} of tile level {level} are missing")]
     MissingHashes {

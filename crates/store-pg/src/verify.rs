@@ -156,14 +156,14 @@ impl Finding {
 
     /// Position and guid of the event that is to blame, where one is.
     #[must_use]
-    pub fn event(&self) -> Option<(u64, &str)> {
+    pub fn event(&self) -> Option<(i64, &str)> {
         match self {
             Self::EventAltered { position, guid, .. } | Self::StampOrder { position, guid, .. } => {
-                Some((position.0, guid.as_str()))
+                Some((i64::try_from(position.0).ok()?, guid.as_str()))
             }
-            Self::LeafReplaced { position, guid } => Some((position.0, guid)),
+            Self::LeafReplaced { position, guid } => Some((i64::try_from(position.0).ok()?, guid)),
             Self::EventUnreadable { position, guid, .. } | Self::RowOutside { position, guid, .. } => {
-                Some((u64::try_from(*position).ok()?, guid))
+                Some((*position, guid))
             }
             _ => None,
         }

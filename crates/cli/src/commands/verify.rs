@@ -38,7 +38,7 @@ struct CheckpointAnswer {
 struct FindingAnswer {
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    position: Option<u64>,
+    position: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     guid: Option<String>,
     message: String,
