@@ -24,7 +24,7 @@ use crate::tree_heads::{self, Newest};
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// The database could not be asked, or refused.
-    #[error(transparent)]
+    #[error("the database could not be asked")]
     Access(#[from] AccessError),
     /// The log contradicts itself; nothing is built on top of that.
     #[error(transparent)]
@@ -63,7 +63,11 @@ pub(crate) async fn lock(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
 ) -> Result<Locked, AppendError> {
-    let log = logs::lock_or_create(connection, tenant, LogName::Events).await?;
+    let row = logs::lock_or_create(connection, tenant, LogName::Events).await?;
+    if row.is_new && logs::has_rows(connection, tenant).await? {
+        return Err(IntegrityError::LogRowMissing.into());
+    }
+    let log = row.log;
     // A statement of its own: under READ COMMITTED it sees what was committed before the lock was had.
     let newest = tree_heads::newest(connection, tenant, LogName::Events, log.epoch).await?;
     newest.check()?;

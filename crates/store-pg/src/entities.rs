@@ -15,6 +15,9 @@ use crate::convert::{Corrupt, Place};
 use crate::error::AccessError;
 use crate::statement::{Prepared, Statement, unknown_parameter};
 
+/// Highest version that is believed: a batch above it still fits the column.
+const MAX_VERSION: u32 = 2_000_000_000;
+
 struct LoadEntities<'a> {
     tenant: &'a str,
     guids: Vec<&'a str>,
@@ -77,7 +80,12 @@ fn to_entity((guid, version, initial, modified, deleted_at): EntityRow) -> Resul
         None => EntityState::Live(pair),
         Some(at) => EntityState::Deleted { pair, deleted_at: place.timestamp("deleted_at", at)? },
     };
-    let version = u32::try_from(version).map_err(|_| place.corrupt("version"))?;
+    let version = u32::try_from(version).ok().filter(|version| *version <= MAX_VERSION);
+    let version = version.ok_or_else(|| place.corrupt("version"))?;
+    let (EntityState::Live(pair) | EntityState::Deleted { pair, .. }) = &state;
+    if pair.modified.guid != guid || pair.initial.guid != guid || pair.modified.version > version {
+        return Err(place.corrupt("modified"));
+    }
     Ok(LoadedEntity { guid, version, state })
 }
 

@@ -19,7 +19,7 @@ pub enum AccessError {
     /// The schema is missing or old: run `veritrail migrate`.
     #[error("the database has no schema `veritrail` of this version (run `veritrail migrate`)")]
     NotMigrated,
-    /// A transaction ran into another one under REPEATABLE READ or SERIALIZABLE, or into a deadlock: repeat it.
+    /// A transaction ran into another one under REPEATABLE READ or SERIALIZABLE: repeat it.
     #[error("the transaction ran into a concurrent one and can be repeated")]
     Contended,
     /// A statement failed.
@@ -33,6 +33,9 @@ pub enum AccessError {
 /// The log contradicts itself. Evidence: reported, and never repaired or overwritten.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IntegrityError {
+    /// The row that says who the log is has gone, while rows of the log are there.
+    #[error("the log's own row is missing, while rows of the log are there")]
+    LogRowMissing,
     /// The frontier of a tree head does not fold to its root.
     #[error("the tree head of size {size} does not fold to its root")]
     HeadFolds {

@@ -47,7 +47,7 @@ pub struct PastEntity {
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
     /// The database could not be asked.
-    #[error(transparent)]
+    #[error("the database could not be asked")]
     Access(#[from] AccessError),
     /// Too many events to replay for one answer.
     #[error(transparent)]

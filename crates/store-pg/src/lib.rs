@@ -35,7 +35,7 @@ pub use publish::{PublishError, Published, WithoutMemory};
 pub use read::ReadError;
 pub use signer::{FileSigner, SignerError};
 pub use store::{PgEventStore, PgPool, Session};
-pub use submit::{Applying, MAX_BATCH, Outcome, Rejection, SubmitError, Submitted};
+pub use submit::{Applying, MAX_BATCH, MAX_BATCH_BYTES, Outcome, Rejection, SubmitError, Submitted};
 pub use verify::{Finding, MAX_FINDINGS, Report};
 pub use {
     deadpool, diesel_async, veritrail_applier, veritrail_core, veritrail_merkle, veritrail_migrations,

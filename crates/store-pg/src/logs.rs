@@ -1,7 +1,10 @@
 //! Table `logs`: what an append locks, and who a log is.
 
 use diesel::data_types::PgTimestamp;
+use diesel::pg::Pg;
 use diesel::prelude::*;
+use diesel::query_builder::AstPass;
+use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 use veritrail_core::{Epoch, LogName, TenantId, Timestamp};
@@ -9,6 +12,7 @@ use veritrail_core::{Epoch, LogName, TenantId, Timestamp};
 use crate::convert::Place;
 use crate::error::AccessError;
 use crate::schema::veritrail::logs;
+use crate::statement::{Prepared, Statement, unknown_parameter};
 
 /// A log's identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +29,13 @@ pub struct Log {
 
 type LogRow = (Uuid, i32, Option<PgTimestamp>, bool);
 
+/// A log's row that is locked.
+pub(crate) struct LockedRow {
+    pub(crate) log: Log,
+    /// Whether this transaction has made it: nothing may be stored of the log yet.
+    pub(crate) is_new: bool,
+}
+
 /// Locks the log's row until the end of the transaction, making the log if it is not there yet.
 ///
 /// The row is only ever locked: positions are gapless and in commit order because PostgreSQL makes a
@@ -33,17 +44,19 @@ pub(crate) async fn lock_or_create(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
     log: LogName,
-) -> Result<Log, AccessError> {
-    if let Some(found) = lock(connection, tenant, log).await? {
-        return Ok(found);
+) -> Result<LockedRow, AccessError> {
+    if let Some(log) = lock(connection, tenant, log).await? {
+        return Ok(LockedRow { log, is_new: false });
     }
-    diesel::insert_into(logs::table)
+    let inserted = diesel::insert_into(logs::table)
         .values((logs::tenant_id.eq(tenant.as_str()), logs::log.eq(log.as_str())))
         .on_conflict_do_nothing()
         .execute(connection)
         .await?;
     // A row that is there and cannot be seen is hidden by row-level security.
-    lock(connection, tenant, log).await?.ok_or(AccessError::Database(diesel::result::Error::NotFound))
+    let found = lock(connection, tenant, log).await?;
+    let log = found.ok_or(AccessError::Database(diesel::result::Error::NotFound))?;
+    Ok(LockedRow { log, is_new: inserted == 1 })
 }
 
 async fn lock(
@@ -74,6 +87,28 @@ pub(crate) async fn find(
         .await
         .optional()?;
     row.map(|row| to_log(row, tenant, log)).transpose()
+}
+
+/// Whether anything is stored of a tenant's log: without the log's row nothing may be.
+pub(crate) async fn has_rows(connection: &mut AsyncPgConnection, tenant: &TenantId) -> Result<bool, AccessError> {
+    Ok(Prepared(HasRows { tenant: tenant.as_str() }).get_result(connection).await?)
+}
+
+struct HasRows<'a> {
+    tenant: &'a str,
+}
+
+impl Statement for HasRows<'_> {
+    const SQL: &'static str = include_str!("sql/has_rows.sql");
+    type Columns = Bool;
+    type Key = HasRows<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            other => unknown_parameter(other),
+        }
+    }
 }
 
 /// Makes the log of a replica with the identity of its origin, unless the tenant has a log already.

@@ -3,19 +3,19 @@
 //! A replica keeps its origin's log id, positions, stamps and salts, so that it ends with the same root. It
 //! holds the log alone: entities are rebuilt by replay, and appends and signatures are its origin's.
 
-use diesel_async::AsyncConnection;
-use veritrail_core::{Hash, LogName, Origin, StoredEvent};
+use veritrail_core::{Hash, LogName, Origin, StoredEvent, TreeHead};
 use veritrail_merkle::checkpoint::{self, Checkpoint, CheckpointError};
 use veritrail_merkle::note::VerifierKey;
-use veritrail_merkle::{Sha256Hasher, VerifyError, verify_consistency};
+use veritrail_merkle::{Sha256Hasher, verify_consistency};
 use veritrail_sync::{Cursor, PageError, check_page};
 
 use crate::append::{self, AppendError, Effects};
 use crate::error::AccessError;
 use crate::prove::ProveError;
 use crate::read::ReadError;
-use crate::store::Session;
-use crate::{checkpoints, logs};
+use crate::checkpoints;
+use crate::logs::{self, Log};
+use crate::store::{Guarded, Session};
 
 /// What one round of mirroring has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct MirrorLimits {
 #[derive(Debug, thiserror::Error)]
 pub enum MirrorError {
     /// The origin's database, or the replica's, could not be asked.
-    #[error(transparent)]
+    #[error("the database could not be asked")]
     Access(#[from] AccessError),
     /// The origin has published nothing yet.
     #[error("the origin has no checkpoint yet: there is nothing to believe")]
@@ -70,14 +70,14 @@ pub enum MirrorError {
     #[error(transparent)]
     Page(#[from] PageError),
     /// The replica holds a history that the checkpoint does not continue.
-    #[error("the signed log of size {signed} does not continue the replica of size {known}")]
+    #[error("the signed log of size {signed} does not continue the replica of size {known}: {reason}")]
     Forked {
         /// Size of the checkpoint.
         signed: u64,
         /// Size of the replica.
         known: u64,
         /// The verifier's verdict.
-        source: VerifyError,
+        reason: String,
     },
     /// The origin could not read a page.
     #[error("the origin gave no page")]
@@ -112,8 +112,7 @@ impl Session<'_> {
     ) -> Result<Mirrored, MirrorError> {
         let note = origin.checkpoint().await?.ok_or(MirrorError::NoCheckpoint)?;
         let (checkpoint, signed_origin) = open(&note, trusted)?;
-        self.prepare_replica(&signed_origin).await?;
-        let mut known = self.tree_head().await?.expect("the replica's log was made above");
+        let mut known = self.known_head(&signed_origin).await?;
         self.check_continued(origin, &known, &checkpoint).await?;
 
         let (mut pages, mut events) = (0, 0);
@@ -130,7 +129,7 @@ impl Session<'_> {
             let signed = (checkpoint.size, checkpoint.root);
             let proof = origin.prove_range(known.size().0, &leaves, signed).await?;
             let page = check_page(&known, signed_origin.log_id, page, &proof, &checkpoint)?;
-            known = self.take_page(&known, &page).await?;
+            known = self.take_page(&signed_origin, &known, &page).await?;
             pages += 1;
             events += u64::try_from(page.len()).expect("a page has fewer than 2^64 events");
             progress(known.size().0, checkpoint.size);
@@ -142,24 +141,18 @@ impl Session<'_> {
         Ok(Mirrored { pages, events, size: known.size().0, root: known.root, is_complete, checkpoint })
     }
 
-    /// Makes the replica's log, or checks that the one that is there mirrors this origin.
-    async fn prepare_replica(&mut self, origin: &Origin) -> Result<(), MirrorError> {
-        let (tenant, log) = (self.tenant, LogName::Events);
-        logs::create_replica(&mut self.connection, tenant, log, origin.log_id, origin.epoch).await?;
-        let found = self.log().await?.expect("the log was made above");
-        if !found.replica || found.log_id != origin.log_id || found.epoch != origin.epoch {
-            let kind = if found.replica { "a replica of" } else { "a log of its own," };
-            let found = format!("{kind} {}, epoch {}", found.log_id, found.epoch);
-            return Err(MirrorError::OtherLog { found, origin: origin.clone() });
-        }
-        Ok(())
+    /// What the replica has; nothing before its first page has made its log.
+    async fn known_head(&mut self, origin: &Origin) -> Result<TreeHead, MirrorError> {
+        let Some(found) = self.log().await? else { return Ok(TreeHead::empty(&Sha256Hasher)) };
+        check_replica(&found, origin)?;
+        Ok(self.tree_head().await?.unwrap_or_else(|| TreeHead::empty(&Sha256Hasher)))
     }
 
     /// Checks that the signed log continues what the replica has, before anything is added to it.
     async fn check_continued(
         &mut self,
         origin: &mut Session<'_>,
-        known: &veritrail_core::TreeHead,
+        known: &TreeHead,
         checkpoint: &Checkpoint,
     ) -> Result<(), MirrorError> {
         let (old, new) = ((known.size().0, known.root), (checkpoint.size, checkpoint.root));
@@ -169,27 +162,43 @@ impl Session<'_> {
         if old.0 == 0 {
             return Ok(());
         }
-        let proof = origin.prove_consistency(old, new).await?;
+        // The origin has a proof or contradicts itself; what it gives is verified all the same.
+        let forked = |reason: String| MirrorError::Forked { signed: new.0, known: old.0, reason };
+        let proof = match origin.prove_consistency(old, new).await {
+            Ok(proof) => proof,
+            Err(ProveError::Integrity(error)) => return Err(forked(error.to_string())),
+            Err(error) => return Err(error.into()),
+        };
         verify_consistency(&Sha256Hasher, old.0, new.0, &old.1, &new.1, &proof)
-            .map_err(|source| MirrorError::Forked { signed: new.0, known: old.0, source })
+            .map_err(|error| forked(error.to_string()))
     }
 
-    /// Writes a page that was checked, if the replica still is where it was.
+    /// Writes a page that was checked, if the replica still is where it was. The first page makes its log.
     async fn take_page(
         &mut self,
-        known: &veritrail_core::TreeHead,
+        origin: &Origin,
+        known: &TreeHead,
         page: &[StoredEvent],
-    ) -> Result<veritrail_core::TreeHead, MirrorError> {
+    ) -> Result<TreeHead, MirrorError> {
         let tenant = self.tenant;
-        self.connection
-            .transaction(async |connection| {
+        let guarded = Guarded::new(&mut self.connection);
+        let taken = guarded
+            .connection
+            .build_transaction()
+            .read_committed()
+            .run(async |connection| {
+                let (log, epoch) = (LogName::Events, origin.epoch);
+                logs::create_replica(connection, tenant, log, origin.log_id, epoch).await?;
                 let locked = append::lock(connection, tenant).await?;
+                check_replica(&locked.log, origin)?;
                 if locked.newest.head != *known {
                     return Err(AppendError::from(AccessError::Contended).into());
                 }
                 Ok(append::write(connection, tenant, &locked, page, &Effects::default()).await?)
             })
-            .await
+            .await;
+        guarded.finish();
+        taken
     }
 
     async fn keep_checkpoint(
@@ -202,6 +211,16 @@ impl Session<'_> {
         checkpoints::insert(&mut self.connection, tenant, log, origin.epoch, checkpoint, note).await?;
         Ok(())
     }
+}
+
+/// Checks that a log is a replica of this origin.
+fn check_replica(found: &Log, origin: &Origin) -> Result<(), MirrorError> {
+    if found.replica && found.log_id == origin.log_id && found.epoch == origin.epoch {
+        return Ok(());
+    }
+    let kind = if found.replica { "a replica of" } else { "a log of its own," };
+    let found = format!("{kind} {}, epoch {}", found.log_id, found.epoch);
+    Err(MirrorError::OtherLog { found, origin: origin.clone() })
 }
 
 fn open(note: &str, trusted: &[VerifierKey]) -> Result<(Checkpoint, Origin), MirrorError> {

@@ -19,7 +19,7 @@ use crate::tree_heads;
 #[derive(Debug, thiserror::Error)]
 pub enum ProveError {
     /// The database could not be asked.
-    #[error(transparent)]
+    #[error("the database could not be asked")]
     Access(#[from] AccessError),
     /// The stored tree does not prove what it should: evidence.
     #[error(transparent)]

@@ -51,7 +51,7 @@ pub struct Published {
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// The database could not be asked.
-    #[error(transparent)]
+    #[error("the database could not be asked")]
     Access(#[from] AccessError),
     /// The key or the memory could not be used.
     #[error(transparent)]

@@ -27,7 +27,7 @@ const COARSE_EXTENSION: u64 = 10_000;
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The database could not be asked.
-    #[error(transparent)]
+    #[error("the database could not be asked")]
     Access(#[from] AccessError),
     /// The cursor is ahead of the log, or names an event that is not in it: it is a cursor of another log, or
     /// the log was restored from an older backup. Obeying it would skip events in silence.

@@ -4,9 +4,10 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use tokio::runtime::Handle;
 use veritrail_applier::Registry;
 use veritrail_core::{LogName, TenantId};
 
@@ -167,6 +168,45 @@ impl Session<'_> {
     /// Whether a transaction is open that someone else will end.
     pub(crate) fn is_within_transaction(&mut self) -> bool {
         matches!(self.connection, Connection::Callers(_))
+    }
+}
+
+/// Holds a connection during a transaction of ours and breaks it off when it is dropped before its end: the future
+/// was cancelled, or it panicked.
+///
+/// A transaction that was left open must neither be gone on with nor committed. On a pooled connection the
+/// statement is also cancelled on the server, and the pool throws the connection away; on the caller's the
+/// transaction is marked as broken, so that its commit fails instead of keeping a part.
+pub(crate) struct Guarded<'a, 'c> {
+    pub(crate) connection: &'a mut Connection<'c>,
+    is_finished: bool,
+}
+
+impl<'a, 'c> Guarded<'a, 'c> {
+    pub(crate) fn new(connection: &'a mut Connection<'c>) -> Self {
+        Self { connection, is_finished: false }
+    }
+
+    /// The transaction has ended, one way or the other.
+    pub(crate) fn finish(mut self) {
+        self.is_finished = true;
+    }
+}
+
+impl Drop for Guarded<'_, '_> {
+    fn drop(&mut self) {
+        if self.is_finished {
+            return;
+        }
+        AnsiTransactionManager::transaction_manager_status_mut(&mut **self.connection).set_in_error();
+        let (Connection::Pooled(pooled), Ok(runtime)) = (&*self.connection, Handle::try_current()) else {
+            return;
+        };
+        let cancel = pooled.cancel_token();
+        runtime.spawn(async move {
+            // Without it the statement runs to its end for nobody; there is nobody to tell of a failure either.
+            let _ = cancel.cancel_query(tokio_postgres::NoTls).await;
+        });
     }
 }
 

@@ -11,11 +11,14 @@ use veritrail_core::{EventGuid, FormSubmission, Receipt, StoredEvent, Subject, T
 
 use crate::append::{self, AppendError, Locked, stamp_events};
 use crate::error::AccessError;
-use crate::store::Session;
+use crate::store::{Guarded, Session};
 use judge::{Judgement, judge};
 
 /// Most events that one submit takes: what is hashed, loaded and written at once stays bounded.
 pub const MAX_BATCH: usize = 10_000;
+/// Most bytes of data and metadata that one submit takes: PostgreSQL takes no message of a gigabyte, and what an
+/// event says may be written three times (as the event, and as its entity's last synced and present state).
+pub const MAX_BATCH_BYTES: usize = 64 << 20;
 /// How often a pooled submit begins anew after running into a concurrent transaction.
 const MAX_ATTEMPTS: u32 = 3;
 
@@ -68,13 +71,17 @@ pub struct Submitted {
     pub head: Option<TreeHead>,
 }
 
-/// Why nothing of a batch was stored.
+/// Why a batch was not stored.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     /// More than [`MAX_BATCH`] events: submit them in parts.
     #[error("a batch of {0} events is larger than {MAX_BATCH}")]
     BatchTooLarge(usize),
-    /// The append failed.
+    /// More than [`MAX_BATCH_BYTES`]: submit the events in parts.
+    #[error("a batch of {0} bytes of data and metadata is larger than {MAX_BATCH_BYTES}")]
+    BatchTooHeavy(usize),
+    /// The append failed. Where the connection was lost while committing, the batch may have been stored all the
+    /// same: submit it again, what is stored is answered with its receipt.
     #[error(transparent)]
     Append(#[from] AppendError),
 }
@@ -105,8 +112,11 @@ impl Session<'_> {
     ///
     /// A repeat of a recorded event is answered with its old receipt and is not applied again.
     ///
+    /// When the future is dropped before it is ready, nothing or all of the batch is stored; a transaction of the
+    /// caller's is then broken and cannot be committed, and a session of the pool's is of no further use.
+    ///
     /// # Errors
-    /// [`SubmitError`]: nothing of the batch was stored.
+    /// [`SubmitError`]: nothing of the batch was stored, unless the connection was lost while committing.
     pub async fn submit(
         &mut self,
         events: &[FormSubmission],
@@ -116,13 +126,18 @@ impl Session<'_> {
         if events.len() > MAX_BATCH {
             return Err(SubmitError::BatchTooLarge(events.len()));
         }
+        let bytes = events.iter().map(payload_bytes).sum();
+        if bytes > MAX_BATCH_BYTES {
+            return Err(SubmitError::BatchTooHeavy(bytes));
+        }
         let batch = Batch { tenant: self.tenant, registry: self.registry, events, submitted_by, applying };
         if self.is_within_transaction() {
             // The caller's snapshot is what it is: everything is looked up under the lock.
-            return self
-                .connection
-                .transaction(async |connection| batch.append(connection, None).await)
-                .await;
+            let guarded = Guarded::new(&mut self.connection);
+            let answer =
+                guarded.connection.transaction(async |connection| batch.append(connection, None).await).await;
+            guarded.finish();
+            return answer;
         }
         let mut attempt = 1;
         loop {
@@ -138,19 +153,15 @@ impl Session<'_> {
     }
 
     async fn submit_once(&mut self, batch: &Batch<'_>) -> Result<Submitted, SubmitError> {
-        // One snapshot, so that size, guids and entities belong together.
-        let judgement = self
-            .connection
-            .build_transaction()
-            .repeatable_read()
-            .read_only()
-            .run(async |connection| judge(connection, batch).await)
-            .await?;
-        if judgement.accepted.is_empty() {
-            return Ok(judgement.into_answer(None));
-        }
-        self.connection.transaction(async |connection| batch.append(connection, Some(judgement)).await).await
+        let guarded = Guarded::new(&mut self.connection);
+        let answer = batch.judge_and_append(guarded.connection).await;
+        guarded.finish();
+        answer
     }
+}
+
+fn payload_bytes(event: &FormSubmission) -> usize {
+    event.data.as_str().len() + event.metadata.as_ref().map_or(0, |metadata| metadata.as_str().len())
 }
 
 /// One submit's input.
@@ -163,6 +174,26 @@ pub(crate) struct Batch<'a> {
 }
 
 impl Batch<'_> {
+    /// Judges the batch in one snapshot, then appends in a transaction of its own.
+    async fn judge_and_append(&self, connection: &mut AsyncPgConnection) -> Result<Submitted, SubmitError> {
+        // One snapshot, so that size, guids and entities belong together.
+        let judgement = connection
+            .build_transaction()
+            .repeatable_read()
+            .read_only()
+            .run(async |connection| judge(connection, self).await)
+            .await?;
+        if judgement.accepted.is_empty() {
+            return Ok(judgement.into_answer(None));
+        }
+        // Whatever the database's default is: the head must be read as it is once the lock is had.
+        connection
+            .build_transaction()
+            .read_committed()
+            .run(async |connection| self.append(connection, Some(judgement)).await)
+            .await
+    }
+
     /// Appends under the lock; what was judged before is judged again if the log has moved since.
     async fn append(
         &self,

@@ -13,7 +13,7 @@ use veritrail_merkle::note::VerifierKey;
 
 use crate::error::AccessError;
 use crate::logs::Log;
-use crate::store::Session;
+use crate::store::{Guarded, Session};
 use crate::{checkpoints, tree_heads};
 use walk::Walk;
 
@@ -222,15 +222,17 @@ impl Session<'_> {
         let tenant = self.tenant;
         let Some(log) = self.log().await? else { return Ok(None) };
         let subject = Subject { tenant, log };
+        let guarded = Guarded::new(&mut self.connection);
         // One snapshot: rows that are appended meanwhile are not half seen.
-        let report = self
+        let report = guarded
             .connection
             .build_transaction()
             .repeatable_read()
             .read_only()
             .run(async |connection| verify(connection, &subject, trusted).await)
-            .await?;
-        Ok(Some(report))
+            .await;
+        guarded.finish();
+        report.map(Some)
     }
 }
 

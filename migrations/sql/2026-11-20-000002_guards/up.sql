@@ -7,6 +7,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION veritrail.refuse_change() IS 'Trigger of the append-only tables: raises VT001.';
+CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON veritrail.logs
+    FOR EACH STATEMENT EXECUTE FUNCTION veritrail.refuse_change();
 
 -- The last part of a writing statement: a part that wrote fewer rows than wanted undoes the whole statement.
 CREATE FUNCTION veritrail.require_counts(part text[], written bigint[], wanted bigint[]) RETURNS boolean

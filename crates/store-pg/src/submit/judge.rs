@@ -52,7 +52,8 @@ pub(crate) async fn judge(
     let mut judgement = Judgement::new(based_on, batch.events.len());
     let new = judgement.settle_repeats(batch.events, &recorded);
     match batch.applying {
-        Applying::AppendOnly => judgement.accept(batch.events, &new, |_| Ok(Vec::new())),
+        // What an event would touch belongs to its history, whether it is applied now or at a later replay.
+        Applying::AppendOnly => judgement.accept(batch.events, &new, |event| Ok(named_by(batch, event))),
         Applying::Apply => {
             let mut loaded = load_entities(connection, batch, &new).await?;
             judgement.accept(batch.events, &new, |event| {
@@ -63,6 +64,13 @@ pub(crate) async fn judge(
     }
     judgement.hash(batch.events);
     Ok(judgement)
+}
+
+/// The entities besides its own that an event names; none where its type has no applier.
+fn named_by(batch: &Batch<'_>, event: &FormSubmission) -> Vec<EntityGuid> {
+    let mut named = batch.registry.reads(event).map(|reads| reads.entities).unwrap_or_default();
+    named.retain(|guid| *guid != event.entity_guid);
+    named
 }
 
 async fn load_entities(
