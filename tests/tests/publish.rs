@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use diesel_async::{AnsiTransactionManager, AsyncConnection, AsyncPgConnection, TransactionManager};
-use veritrail_core::{BundleError, ProofBundle};
+use veritrail_core::{BundleError, Epoch, ProofBundle};
 use veritrail_merkle::checkpoint;
 use veritrail_store_pg::diesel_async;
-use veritrail_store_pg::{FileSigner, ProveError, PublishError, WithoutMemory};
+use veritrail_store_pg::{
+    AppendError, Applying, FileSigner, Finding, IntegrityError, ProveError, PublishError, SubmitError,
+    WithoutMemory,
+};
 use veritrail_tests::database::TestDatabase;
-use veritrail_tests::sample::{event_guid, individuals, signer, store, submit};
+use veritrail_tests::sample::{event_guid, individuals, signer, store, submit, submitter};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_newest_head_is_signed_once() {
@@ -103,6 +106,78 @@ async fn a_signer_without_memory_signs_no_published_log_until_it_adopts() {
     let published = session.publish(&key, WithoutMemory::Adopt).await.unwrap();
     assert_eq!((published.checkpoint.size, published.is_new), (20, true));
     session.publish(&key, WithoutMemory::Refuse).await.unwrap();
+}
+
+/// Whoever can change the database can change the epoch that it says; the signer remembers another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_says_another_epoch_is_not_signed() {
+    let (database, folder) = (TestDatabase::create().await, tempfile::tempdir().unwrap());
+    let (store, key) = (store(&database, "a"), signer(folder.path()));
+    let mut session = store.session().await.unwrap();
+    submit(&mut session, &individuals(0, 10)).await;
+    session.publish(&key, WithoutMemory::Refuse).await.unwrap();
+    let client = database.connect().await;
+    let forge = "SET session_replication_role = replica; UPDATE veritrail.logs SET epoch = 2; \
+                 DELETE FROM veritrail.events; DELETE FROM veritrail.entities;";
+    client.batch_execute(forge).await.unwrap();
+    submit(&mut session, &individuals(500, 10)).await;
+    for memory in [WithoutMemory::Refuse, WithoutMemory::Adopt] {
+        let refused = session.publish(&key, memory).await;
+        let (found, signed) = (Epoch(2), Epoch(1));
+        assert!(
+            matches!(refused, Err(PublishError::OtherEpoch { found: f, signed: s }) if (f, s) == (found, signed)),
+            "{refused:?}"
+        );
+    }
+    let report = session.verify(&[key.verifier_key()]).await.unwrap().unwrap();
+    assert_eq!(report.findings, [Finding::Epoch { found: Epoch(2), other: Epoch(1) }]);
+
+    // Without the checkpoints of the first epoch, and without the memory: a second epoch has no beginning.
+    client.batch_execute("DELETE FROM veritrail.checkpoints").await.unwrap();
+    std::fs::remove_dir_all(folder.path().join("key.memory")).unwrap();
+    let refused = session.publish(&key, WithoutMemory::Refuse).await;
+    assert!(matches!(refused, Err(PublishError::NoMemory { published: 0, .. })), "{refused:?}");
+    let refused = session.publish(&key, WithoutMemory::Adopt).await;
+    assert!(matches!(refused, Err(PublishError::OtherEpoch { .. })), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_to_a_key_has_the_keys_memory() {
+    let (database, folder) = (TestDatabase::create().await, tempfile::tempdir().unwrap());
+    let (store, key) = (store(&database, "a"), signer(folder.path()));
+    let mut session = store.session().await.unwrap();
+    submit(&mut session, &individuals(0, 10)).await;
+    session.publish(&key, WithoutMemory::Refuse).await.unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(folder.path().join("key"), &link).unwrap();
+    let linked = Arc::new(FileSigner::open(&link).unwrap());
+    let client = database.connect().await;
+    let forge = "SET session_replication_role = replica; DELETE FROM veritrail.checkpoints; \
+                 DELETE FROM veritrail.tree_heads; DELETE FROM veritrail.events; DELETE FROM veritrail.entities;";
+    client.batch_execute(forge).await.unwrap();
+    submit(&mut session, &individuals(500, 10)).await;
+    let refused = session.publish(&linked, WithoutMemory::Refuse).await;
+    assert!(matches!(refused, Err(PublishError::Forked { head: 10, signed: 10, .. })), "{refused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_row_has_gone_is_evidence_and_not_a_new_log() {
+    let database = TestDatabase::create().await;
+    let store = store(&database, "a");
+    let mut session = store.session().await.unwrap();
+    submit(&mut session, &individuals(0, 10)).await;
+    let client = database.connect().await;
+    let refused = client.batch_execute("DELETE FROM veritrail.logs").await.unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "VT001");
+    client.batch_execute("SET session_replication_role = replica; DELETE FROM veritrail.logs").await.unwrap();
+    let refused = session.submit(&individuals(10, 1), &submitter(), Applying::Apply).await;
+    assert!(
+        matches!(refused, Err(SubmitError::Append(AppendError::Integrity(IntegrityError::LogRowMissing)))),
+        "{refused:?}"
+    );
+    let report = session.verify(&[]).await.unwrap().expect("there are rows");
+    assert_eq!(report.findings, [Finding::LogRowMissing]);
+    assert!(session.log().await.unwrap().is_none(), "no log was made");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -272,6 +272,89 @@ async fn a_callers_transaction_commits_events_with_its_own_rows() {
     assert_eq!(count(&database, "veritrail.events").await, 3);
 }
 
+/// A timeout around a submit that waits for the log's lock.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_submit_breaks_the_callers_transaction_and_wedges_nothing() {
+    use std::time::Duration;
+
+    let database = TestDatabase::create().await;
+    let store = store(&database, "a");
+    submit(&mut store.session().await.unwrap(), &individuals(0, 1)).await;
+    let client = database.connect().await;
+    client
+        .batch_execute("CREATE TABLE own (n integer); BEGIN; SELECT * FROM veritrail.logs FOR UPDATE")
+        .await
+        .unwrap();
+
+    let mut connection = AsyncPgConnection::establish(database.url()).await.unwrap();
+    let committed: anyhow::Result<()> = connection
+        .transaction(async |connection| {
+            connection.batch_execute("INSERT INTO own VALUES (1)").await?;
+            let mut session = store.within(connection);
+            let events = individuals(1, 1);
+            let by = submitter();
+            let waiting = session.submit(&events, &by, Applying::Apply);
+            assert!(tokio::time::timeout(Duration::from_millis(200), waiting).await.is_err());
+            Ok(())
+        })
+        .await;
+    assert!(committed.is_err(), "the caller is told that its transaction is lost");
+    drop(connection);
+
+    let mut session = store.session().await.unwrap();
+    let (events, by) = (individuals(2, 1), submitter());
+    let waiting = session.submit(&events, &by, Applying::Apply);
+    assert!(tokio::time::timeout(Duration::from_millis(200), waiting).await.is_err());
+    drop(session);
+    client.batch_execute("COMMIT").await.unwrap();
+
+    for n in 3..20 {
+        submit(&mut store.session().await.unwrap(), &individuals(n, 1)).await;
+    }
+    let report = store.session().await.unwrap().verify(&[]).await.unwrap().unwrap();
+    assert_eq!((report.size, report.findings), (18, Vec::new()));
+    assert_eq!(count(&database, "own").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_databases_default_isolation_does_not_matter() {
+    for isolation in ["repeatable read", "serializable"] {
+        let database = TestDatabase::create().await;
+        let sql =
+            format!("ALTER DATABASE {} SET default_transaction_isolation = '{isolation}'", database.name());
+        database.connect().await.batch_execute(&sql).await.unwrap();
+        let store = store(&database, "a");
+        let writers = (0..6).map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let mut session = store.session().await.unwrap();
+                for round in 0..5 {
+                    submit(&mut session, &individuals(writer * 100 + round, 1)).await;
+                }
+            })
+        });
+        for writer in writers.collect::<Vec<_>>() {
+            writer.await.unwrap();
+        }
+        let report = store.session().await.unwrap().verify(&[]).await.unwrap().unwrap();
+        assert_eq!((report.size, report.findings), (30, Vec::new()), "{isolation}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_is_too_heavy_is_refused_whole() {
+    let database = TestDatabase::create().await;
+    let store = store(&database, "a");
+    let mut session = store.session().await.unwrap();
+    let heavy = format!(r#"{{"text":"{}"}}"#, "x".repeat(1_000_000));
+    let batch: Vec<_> =
+        (0..68).map(|n| event(&format!("e{n}"), "create-individual", &format!("p{n}"), &heavy)).collect();
+    let refused = session.submit(&batch, &submitter(), Applying::Apply).await;
+    assert!(matches!(refused, Err(SubmitError::BatchTooHeavy(_))), "{refused:?}");
+    let submitted = submit(&mut session, &batch[..60]).await;
+    assert_eq!(receipts(&submitted).len(), 60);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_beyond_the_limit_is_refused_whole() {
     let database = TestDatabase::create().await;

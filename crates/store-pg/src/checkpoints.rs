@@ -38,22 +38,55 @@ pub(crate) async fn newest(
     row.map(|row| to_row(row, tenant)).transpose()
 }
 
-/// All checkpoints of an epoch, smallest first.
-pub(crate) async fn all(
+/// The checkpoints of an epoch with a size in (`after`, `to`], smallest first.
+pub(crate) async fn between(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
     log: LogName,
     epoch: Epoch,
+    (after, to): (i64, i64),
 ) -> Result<Vec<CheckpointRow>, AccessError> {
     let rows: Vec<(i64, Vec<u8>, String)> = checkpoints::table
         .filter(checkpoints::tenant_id.eq(tenant.as_str()))
         .filter(checkpoints::log.eq(log.as_str()))
         .filter(checkpoints::epoch.eq(to_integer(epoch)))
+        .filter(checkpoints::size.gt(after))
+        .filter(checkpoints::size.le(to))
         .order(checkpoints::size)
         .select((checkpoints::size, checkpoints::root, checkpoints::note))
         .load(connection)
         .await?;
     rows.into_iter().map(|row| to_row(row, tenant)).collect()
+}
+
+/// The lowest and the highest epoch besides `own` that a log has checkpoints of: there should be none.
+pub(crate) async fn other_epochs(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+    own: Epoch,
+) -> Result<Vec<Epoch>, AccessError> {
+    let of_log = || {
+        checkpoints::table
+            .filter(checkpoints::tenant_id.eq(tenant.as_str()))
+            .filter(checkpoints::log.eq(log.as_str()))
+            .select(checkpoints::epoch)
+    };
+    let below: Option<i32> = of_log()
+        .filter(checkpoints::epoch.lt(to_integer(own)))
+        .order(checkpoints::epoch)
+        .first(connection)
+        .await
+        .optional()?;
+    let above: Option<i32> = of_log()
+        .filter(checkpoints::epoch.gt(to_integer(own)))
+        .order(checkpoints::epoch.desc())
+        .first(connection)
+        .await
+        .optional()?;
+    let place = Place { table: "checkpoints", key: tenant };
+    let epoch = |number: i32| u32::try_from(number).map(Epoch).map_err(|_| place.corrupt("epoch").into());
+    below.into_iter().chain(above).map(epoch).collect()
 }
 
 /// Keeps a signed checkpoint, unless one of its size is there already.

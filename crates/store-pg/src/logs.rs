@@ -90,7 +90,10 @@ pub(crate) async fn find(
 }
 
 /// Whether anything is stored of a tenant's log: without the log's row nothing may be.
-pub(crate) async fn has_rows(connection: &mut AsyncPgConnection, tenant: &TenantId) -> Result<bool, AccessError> {
+pub(crate) async fn has_rows(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+) -> Result<bool, AccessError> {
     Ok(Prepared(HasRows { tenant: tenant.as_str() }).get_result(connection).await?)
 }
 
@@ -111,16 +114,17 @@ impl Statement for HasRows<'_> {
     }
 }
 
-/// Makes the log of a replica with the identity of its origin, unless the tenant has a log already.
+/// Makes the log of a replica with the identity of its origin, unless the tenant has a log already; tells
+/// whether it has made it.
 pub(crate) async fn create_replica(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
     log: LogName,
     log_id: Uuid,
     epoch: Epoch,
-) -> Result<(), AccessError> {
+) -> Result<bool, AccessError> {
     let epoch = i32::try_from(epoch.0).map_err(|_| Place { table: "logs", key: &log_id }.corrupt("epoch"))?;
-    diesel::insert_into(logs::table)
+    let inserted = diesel::insert_into(logs::table)
         .values((
             logs::tenant_id.eq(tenant.as_str()),
             logs::log.eq(log.as_str()),
@@ -131,7 +135,7 @@ pub(crate) async fn create_replica(
         .on_conflict_do_nothing()
         .execute(connection)
         .await?;
-    Ok(())
+    Ok(inserted == 1)
 }
 
 fn to_log(

@@ -10,11 +10,11 @@ use veritrail_merkle::{Sha256Hasher, verify_consistency};
 use veritrail_sync::{Cursor, PageError, check_page};
 
 use crate::append::{self, AppendError, Effects};
-use crate::error::AccessError;
+use crate::checkpoints;
+use crate::error::{AccessError, IntegrityError};
+use crate::logs::{self, Log};
 use crate::prove::ProveError;
 use crate::read::ReadError;
-use crate::checkpoints;
-use crate::logs::{self, Log};
 use crate::store::{Guarded, Session};
 
 /// What one round of mirroring has done.
@@ -188,7 +188,10 @@ impl Session<'_> {
             .read_committed()
             .run(async |connection| {
                 let (log, epoch) = (LogName::Events, origin.epoch);
-                logs::create_replica(connection, tenant, log, origin.log_id, epoch).await?;
+                let is_new = logs::create_replica(connection, tenant, log, origin.log_id, epoch).await?;
+                if is_new && logs::has_rows(connection, tenant).await? {
+                    return Err(AppendError::from(IntegrityError::LogRowMissing).into());
+                }
                 let locked = append::lock(connection, tenant).await?;
                 check_replica(&locked.log, origin)?;
                 if locked.newest.head != *known {

@@ -11,18 +11,20 @@ use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use veritrail_core::{Hash, LogName, Origin, TreeHead};
+use veritrail_core::{Epoch, LogName, Origin, TreeHead};
 use veritrail_merkle::checkpoint::{self, Checkpoint};
 
 use crate::checkpoints::{self, CheckpointRow};
 use crate::error::{AccessError, IntegrityError};
 use crate::logs::Log;
 use crate::prove::ProveError;
-use crate::signer::{FileSigner, LockedMemory, SignerError};
+use crate::signer::{FileSigner, LockedMemory, Signed, SignerError};
 use crate::statement::{Prepared, Statement, unknown_parameter};
 use crate::store::Session;
 use crate::tree_heads;
 
+/// The epoch in which a log begins.
+pub(crate) const FIRST_EPOCH: Epoch = Epoch(1);
 /// How often, and how long apart, the server is asked whether the head has reached its disk.
 const FLUSH_CHECKS: u32 = 100;
 const FLUSH_PAUSE: Duration = Duration::from_millis(20);
@@ -68,9 +70,9 @@ pub enum PublishError {
     /// A transaction is open that may roll back.
     #[error("a checkpoint cannot be published inside a transaction")]
     WithinTransaction,
-    /// The signer knows nothing of a log that has checkpoints.
+    /// The signer's memory is gone, or it knows nothing of a log that has checkpoints.
     #[error(
-        "the signer has no memory of {origin}, which has a checkpoint of size {published} (if that is right: `veritrail checkpoint --adopt`)"
+        "the signer has no memory of {origin}, whose newest checkpoint has size {published} (if that is right: `veritrail checkpoint --adopt`)"
     )]
     NoMemory {
         /// The log.
@@ -104,6 +106,14 @@ pub enum PublishError {
         /// The verifier's verdict.
         reason: String,
     },
+    /// The database says another epoch than what was signed last, or a first epoch that is none.
+    #[error("the log says epoch {found}, but epoch {signed} was signed: nothing has reopened it")]
+    OtherEpoch {
+        /// The epoch in the database.
+        found: Epoch,
+        /// The epoch that was signed last; the first one where nothing was.
+        signed: Epoch,
+    },
     /// The head has not reached the server's disk.
     #[error("the head is committed but not flushed to disk yet")]
     NotFlushed,
@@ -127,6 +137,11 @@ impl Session<'_> {
             return Err(PublishError::Replica);
         }
         let origin = Origin { prefix: signer.name().to_owned(), log_id: log.log_id, epoch: log.epoch };
+        let published = self.newest_of_any_epoch(log.epoch).await?;
+        if !signer.has_memory() && without_memory == WithoutMemory::Refuse {
+            let published = published.map_or(0, |(_, row)| row.size);
+            return Err(PublishError::NoMemory { origin, published });
+        }
         let memory = lock_memory(signer, &origin).await?;
         // Read under the memory's lock: who signs next sees at least what was signed before.
         let newest =
@@ -137,33 +152,47 @@ impl Session<'_> {
             return Err(PublishError::Empty);
         }
         wait_until_flushed(&mut self.connection).await?;
-        let published =
-            checkpoints::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
+        let published = self.newest_of_any_epoch(log.epoch).await?;
         let signed = match memory.read()? {
             Some(signed) => Some(signed),
-            None => recall(signer, &origin, published.as_ref(), without_memory)?,
+            None => recall(signer, &origin, published, without_memory)?,
         };
         if let Some(signed) = signed {
-            self.check_continues(signed, &head).await?;
+            self.check_continues(&origin, signed, &head).await?;
         }
         self.sign(signer, &log, &origin, &head, &memory).await
+    }
+
+    /// The newest checkpoint of the newest epoch that has one. No epoch but the log's own should have any.
+    async fn newest_of_any_epoch(
+        &mut self,
+        own: Epoch,
+    ) -> Result<Option<(Epoch, CheckpointRow)>, AccessError> {
+        let (tenant, log) = (self.tenant, LogName::Events);
+        let epochs = checkpoints::other_epochs(&mut self.connection, tenant, log, own).await?;
+        let epoch = epochs.into_iter().max().unwrap_or(own);
+        let row = checkpoints::newest(&mut self.connection, tenant, log, epoch).await?;
+        Ok(row.map(|row| (epoch, row)))
     }
 
     /// Checks that the head continues what was signed last.
     async fn check_continues(
         &mut self,
-        (size, root): (u64, Hash),
+        origin: &Origin,
+        signed: Signed,
         head: &TreeHead,
     ) -> Result<(), PublishError> {
-        let new = head.size().0;
+        if signed.epoch != origin.epoch {
+            return Err(PublishError::OtherEpoch { found: origin.epoch, signed: signed.epoch });
+        }
+        let (size, new) = (signed.size, head.size().0);
         if new < size {
             return Err(PublishError::RolledBack { head: new, signed: size });
         }
-        let forked = |reason: String| PublishError::Forked { head: new, signed: size, reason };
-        match self.prove_consistency((size, root), (new, head.root)).await {
+        match self.prove_consistency((size, signed.root), (new, head.root)).await {
             Ok(_) => Ok(()),
             Err(ProveError::Access(error)) => Err(error.into()),
-            Err(error) => Err(forked(error.to_string())),
+            Err(error) => Err(PublishError::Forked { head: new, signed: size, reason: error.to_string() }),
         }
     }
 
@@ -192,7 +221,24 @@ impl Session<'_> {
             &note,
         )
         .await?;
+        if !is_new {
+            self.check_stored(log, &checkpoint).await?;
+        }
         Ok(Published { checkpoint, note, is_new })
+    }
+
+    /// Checks that the checkpoint of this size that is stored already has this root.
+    async fn check_stored(&mut self, log: &Log, checkpoint: &Checkpoint) -> Result<(), PublishError> {
+        let size = checkpoint.size;
+        let stored =
+            checkpoints::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
+        match stored {
+            Some(row) if row.size == size && row.root == checkpoint.root.as_bytes() => Ok(()),
+            _ => {
+                let reason = "the checkpoint that is stored for it has another root".to_owned();
+                Err(IntegrityError::Proof { size, reason }.into())
+            }
+        }
     }
 }
 
@@ -204,24 +250,30 @@ async fn lock_memory(signer: &Arc<FileSigner>, origin: &Origin) -> Result<Locked
         .expect("locking does not panic and is not aborted")
 }
 
-/// What a signer without memory may go on from.
+/// What a signer without memory of this log may go on from: a new log in its first epoch, or what it adopts.
 fn recall(
     signer: &FileSigner,
     origin: &Origin,
-    published: Option<&CheckpointRow>,
+    published: Option<(Epoch, CheckpointRow)>,
     without_memory: WithoutMemory,
-) -> Result<Option<(u64, Hash)>, PublishError> {
-    let Some(row) = published else { return Ok(None) };
+) -> Result<Option<Signed>, PublishError> {
+    let Some((epoch, row)) = published else {
+        if origin.epoch == FIRST_EPOCH {
+            return Ok(None);
+        }
+        return Err(PublishError::OtherEpoch { found: origin.epoch, signed: FIRST_EPOCH });
+    };
     if without_memory == WithoutMemory::Refuse {
         return Err(PublishError::NoMemory { origin: origin.clone(), published: row.size });
     }
     let refused = |reason: String| PublishError::NotAdoptable { published: row.size, reason };
     let keys = [signer.verifier_key()];
     let (checkpoint, _) = checkpoint::open(&row.note, &keys).map_err(|error| refused(error.to_string()))?;
-    if checkpoint.origin != origin.to_string() {
+    let signed_for = Origin { epoch, ..origin.clone() };
+    if checkpoint.origin != signed_for.to_string() {
         return Err(refused(format!("it is of {}", checkpoint.origin)));
     }
-    Ok(Some((checkpoint.size, checkpoint.root)))
+    Ok(Some(Signed { epoch, size: checkpoint.size, root: checkpoint.root }))
 }
 
 struct InsertPosition;

@@ -1,6 +1,6 @@
 //! A signing key in a file, and the signer's own memory beside it.
 //!
-//! The memory holds, for each origin, the last head that was signed. It lies outside PostgreSQL, so that whoever
+//! The memory holds, for each log, the last head that was signed. It lies outside PostgreSQL, so that whoever
 //! can change the database, or restores an old backup of it, cannot have two histories signed.
 
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -9,7 +9,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
-use veritrail_core::{Hash, Origin};
+use veritrail_core::{Epoch, Hash, Origin};
 use veritrail_merkle::checkpoint::Checkpoint;
 use veritrail_merkle::note::{KeyError, SignerKey, VerifierKey};
 use veritrail_merkle::{Sha256Hasher, TreeHasher};
@@ -83,6 +83,8 @@ impl FileSigner {
         file.write_all(format!("{}\n", key.to_secret_text().as_str()).as_bytes())
             .and_then(|()| file.sync_all())
             .map_err(|source| io_error("write", path, source))?;
+        // A new key has signed nothing: its memory is there from the start, so that a missing one is a lost one.
+        create_memory(&memory_of(path)?)?;
         Ok(key.verifier_key())
     }
 
@@ -99,9 +101,7 @@ impl FileSigner {
         let text = fs::read_to_string(path).map_err(|source| io_error("read", path, source))?;
         let key: SignerKey =
             text.trim_end().parse().map_err(|source| SignerError::Key { path: path.to_owned(), source })?;
-        let mut memory = path.as_os_str().to_owned();
-        memory.push(".memory");
-        Ok(Self { key, memory: memory.into() })
+        Ok(Self { key, memory: memory_of(path)? })
     }
 
     /// The key's name: the prefix of the origins that it signs for.
@@ -120,13 +120,19 @@ impl FileSigner {
         &self.key
     }
 
-    /// Takes the memory of one origin for oneself, waiting until nobody else has it. Blocks the thread.
+    /// Whether the memory is there at all. It is made with the key; without it, what was signed is unknown.
+    pub(crate) fn has_memory(&self) -> bool {
+        self.memory.is_dir()
+    }
+
+    /// Takes the memory of one log for oneself, waiting until nobody else has it. Blocks the thread.
+    ///
+    /// There is one memory for all epochs of a log: otherwise another epoch in the database would have no past.
     pub(crate) fn lock(&self, origin: &Origin) -> Result<LockedMemory, SignerError> {
-        fs::create_dir_all(&self.memory).map_err(|source| io_error("create", &self.memory, source))?;
-        fs::set_permissions(&self.memory, Permissions::from_mode(PRIVATE_FOLDER))
-            .map_err(|source| io_error("change", &self.memory, source))?;
+        create_memory(&self.memory)?;
         // The origin itself is no file name; its hash is.
-        let name = Sha256Hasher.hash_leaf(origin.to_string().as_bytes()).to_string();
+        let log = format!("{}/{}", origin.prefix, origin.log_id);
+        let name = Sha256Hasher.hash_leaf(log.as_bytes()).to_string();
         let lock_path = self.memory.join(format!("{name}.lock"));
         let lock = OpenOptions::new()
             .create(true)
@@ -138,7 +144,7 @@ impl FileSigner {
         flock(&lock, FlockOperation::LockExclusive)
             .map_err(|error| io_error("lock", &lock_path, error.into()))?;
         Ok(LockedMemory {
-            origin: origin.to_string(),
+            origin: origin.clone(),
             folder: self.memory.clone(),
             path: self.memory.join(name),
             _lock: lock,
@@ -152,28 +158,37 @@ impl std::fmt::Debug for FileSigner {
     }
 }
 
-/// The memory of one origin, held until it is dropped.
+/// What was signed last of a log.
+#[derive(Clone, Copy)]
+pub(crate) struct Signed {
+    pub(crate) epoch: Epoch,
+    pub(crate) size: u64,
+    pub(crate) root: Hash,
+}
+
+/// The memory of one log, held until it is dropped.
 pub(crate) struct LockedMemory {
-    origin: String,
+    origin: Origin,
     folder: PathBuf,
     path: PathBuf,
     _lock: File,
 }
 
 impl LockedMemory {
-    /// The last head that was signed, if any was.
-    pub(crate) fn read(&self) -> Result<Option<(u64, Hash)>, SignerError> {
+    /// The last head that was signed, if any was, and the epoch of the log at that time.
+    pub(crate) fn read(&self) -> Result<Option<Signed>, SignerError> {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(io_error("read", &self.path, source)),
         };
-        match Checkpoint::parse(&text) {
-            Ok(checkpoint) if checkpoint.origin == self.origin => {
-                Ok(Some((checkpoint.size, checkpoint.root)))
-            }
-            _ => Err(SignerError::Memory { path: self.path.clone() }),
+        let unreadable = || SignerError::Memory { path: self.path.clone() };
+        let checkpoint = Checkpoint::parse(&text).map_err(|_| unreadable())?;
+        let origin: Origin = checkpoint.origin.parse().map_err(|_| unreadable())?;
+        if origin.prefix != self.origin.prefix || origin.log_id != self.origin.log_id {
+            return Err(unreadable());
         }
+        Ok(Some(Signed { epoch: origin.epoch, size: checkpoint.size, root: checkpoint.root }))
     }
 
     /// Remembers a head, durably, before its signature leaves this process.
@@ -192,6 +207,20 @@ impl LockedMemory {
         fs::rename(&fresh, &self.path).map_err(failed)?;
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed)
     }
+}
+
+/// The folder of a key's memory, beside the file that the path leads to: a link to a key is the same key.
+fn memory_of(key: &Path) -> Result<PathBuf, SignerError> {
+    let key = fs::canonicalize(key).map_err(|source| io_error("read", key, source))?;
+    let mut memory = key.into_os_string();
+    memory.push(".memory");
+    Ok(memory.into())
+}
+
+fn create_memory(folder: &Path) -> Result<(), SignerError> {
+    fs::create_dir_all(folder).map_err(|source| io_error("create", folder, source))?;
+    fs::set_permissions(folder, Permissions::from_mode(PRIVATE_FOLDER))
+        .map_err(|source| io_error("change", folder, source))
 }
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> SignerError {

@@ -14,7 +14,7 @@ use veritrail_merkle::note::VerifierKey;
 use crate::error::AccessError;
 use crate::logs::Log;
 use crate::store::{Guarded, Session};
-use crate::{checkpoints, tree_heads};
+use crate::{checkpoints, logs, tree_heads};
 use walk::Walk;
 
 /// Rows that are read at once.
@@ -25,6 +25,18 @@ pub const MAX_FINDINGS: usize = 1_000;
 /// Something that is not as it was appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Finding {
+    /// The row that says who the log is has gone: what its rows are worth cannot be told.
+    #[error("the log's own row is missing, while rows of the log are there")]
+    LogRowMissing,
+    /// Checkpoints were published for another life of the log than the one that it says it is in, though nothing
+    /// has reopened it; or its life is not the first, though there is no earlier one.
+    #[error("the log says epoch {found}, but {other} is what its checkpoints or its beginning say")]
+    Epoch {
+        /// The epoch that the log's row says.
+        found: Epoch,
+        /// The other one.
+        other: Epoch,
+    },
     /// A row is not what its leaf says.
     #[error("event {guid} at position {position}: {reason}")]
     EventAltered {
@@ -140,6 +152,8 @@ impl Finding {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
+            Self::LogRowMissing => "log-row-missing",
+            Self::Epoch { .. } => "epoch",
             Self::EventAltered { .. } => "event-altered",
             Self::EventUnreadable { .. } => "event-unreadable",
             Self::Missing { .. } => "missing",
@@ -177,6 +191,8 @@ pub struct Report {
     pub log_id: Uuid,
     /// Its life.
     pub epoch: Epoch,
+    /// Whether the log is a replica.
+    pub replica: bool,
     /// Size of the newest head: all events up to it were recomputed but those that are missing.
     pub size: u64,
     /// The root that the rows give; `None` where rows are missing.
@@ -196,6 +212,23 @@ pub struct Report {
 }
 
 impl Report {
+    /// The report on rows whose log cannot be told.
+    fn without_log() -> Self {
+        Self {
+            log_id: Uuid::nil(),
+            epoch: Epoch(0),
+            replica: false,
+            size: 0,
+            root: None,
+            checkpoint: None,
+            signatures_checked: false,
+            unpublished: 0,
+            unpublished_since: None,
+            findings: vec![Finding::LogRowMissing],
+            more_findings: 0,
+        }
+    }
+
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_true(&self) -> bool {
@@ -207,6 +240,8 @@ impl Report {
 pub(crate) struct Subject<'a> {
     pub(crate) tenant: &'a TenantId,
     pub(crate) log: Log,
+    /// Keys whose checkpoints count.
+    pub(crate) trusted: &'a [VerifierKey],
 }
 
 impl Session<'_> {
@@ -220,8 +255,11 @@ impl Session<'_> {
     /// [`AccessError`] where the database cannot be asked. What is found is no error but in the report.
     pub async fn verify(&mut self, trusted: &[VerifierKey]) -> Result<Option<Report>, AccessError> {
         let tenant = self.tenant;
-        let Some(log) = self.log().await? else { return Ok(None) };
-        let subject = Subject { tenant, log };
+        let Some(log) = self.log().await? else {
+            let has_rows = logs::has_rows(&mut self.connection, tenant).await?;
+            return Ok(has_rows.then(Report::without_log));
+        };
+        let subject = Subject { tenant, log, trusted };
         let guarded = Guarded::new(&mut self.connection);
         // One snapshot: rows that are appended meanwhile are not half seen.
         let report = guarded
@@ -229,28 +267,24 @@ impl Session<'_> {
             .build_transaction()
             .repeatable_read()
             .read_only()
-            .run(async |connection| verify(connection, &subject, trusted).await)
+            .run(async |connection| verify(connection, &subject).await)
             .await;
         guarded.finish();
         report.map(Some)
     }
 }
 
-async fn verify(
-    connection: &mut AsyncPgConnection,
-    subject: &Subject<'_>,
-    trusted: &[VerifierKey],
-) -> Result<Report, AccessError> {
+async fn verify(connection: &mut AsyncPgConnection, subject: &Subject<'_>) -> Result<Report, AccessError> {
     let (tenant, epoch) = (subject.tenant, subject.log.epoch);
     let newest = tree_heads::newest_sizes(connection, tenant, LogName::Events, epoch).await?;
-    let published = checkpoints::all(connection, tenant, LogName::Events, epoch).await?;
-    let mut walk = Walk::new(subject, &published, &newest);
+    let others = checkpoints::other_epochs(connection, tenant, LogName::Events, epoch).await?;
+    let mut walk = Walk::new(subject, &newest);
+    walk.epochs(&others);
     walk.rows(connection).await?;
     walk.upper_tiles(connection).await?;
     walk.stray_tiles(connection).await?;
     walk.rows_beyond(connection).await?;
-    let (mut report, roots) = walk.into_report();
-    signed::check(&mut report, subject, &published, &roots, trusted);
+    let mut report = walk.into_report();
     if let Some(size) = report.checkpoint.filter(|size| *size < report.size) {
         report.unpublished_since = stamp_at(connection, tenant, size).await?;
     } else if report.checkpoint.is_none() && report.size > 0 {

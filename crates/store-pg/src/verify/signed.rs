@@ -1,45 +1,34 @@
-//! Compares every checkpoint with the rows and, where keys are given, with its signature.
-
-use std::collections::BTreeMap;
+//! Compares a checkpoint with the rows and, where keys are given, with its signature.
 
 use veritrail_core::{Hash, Origin};
 use veritrail_merkle::checkpoint::{self, Checkpoint};
-use veritrail_merkle::note::{Note, VerifierKey};
+use veritrail_merkle::note::Note;
 
-use super::{Finding, Report, Subject};
+use super::{Finding, Subject};
 use crate::checkpoints::CheckpointRow;
 
+/// Checks one checkpoint against the root that the rows below it give; `None` where that cannot be told.
+///
+/// # Errors
+/// The [`Finding`] that it is.
 pub(super) fn check(
-    report: &mut Report,
+    row: &CheckpointRow,
     subject: &Subject<'_>,
-    published: &[CheckpointRow],
-    roots: &BTreeMap<u64, Option<Hash>>,
-    trusted: &[VerifierKey],
-) {
-    report.signatures_checked = !trusted.is_empty();
-    for row in published {
-        let size = row.size;
-        let checkpoint = match open(row, subject, trusted) {
-            Ok(checkpoint) => checkpoint,
-            Err(reason) => {
-                report.findings.push(Finding::CheckpointNote { size, reason });
-                continue;
-            }
-        };
-        // A size beyond the rows is found as missing rows or a head behind the checkpoint.
-        let Some(Some(recomputed)) = roots.get(&size) else { continue };
-        if *recomputed != checkpoint.root {
-            let (signed, recomputed) = (checkpoint.root, *recomputed);
-            report.findings.push(Finding::CheckpointRoot { size, signed, recomputed });
-            continue;
+    recomputed: Option<Hash>,
+) -> Result<(), Finding> {
+    let size = row.size;
+    let checkpoint = open(row, subject).map_err(|reason| Finding::CheckpointNote { size, reason })?;
+    match recomputed {
+        Some(recomputed) if recomputed != checkpoint.root => {
+            Err(Finding::CheckpointRoot { size, signed: checkpoint.root, recomputed })
         }
-        report.checkpoint = Some(size);
+        _ => Ok(()),
     }
-    report.unpublished = report.size.saturating_sub(report.checkpoint.unwrap_or(0));
 }
 
 /// Reads a note and checks that it says what its row says, of this log, by a trusted key.
-fn open(row: &CheckpointRow, subject: &Subject<'_>, trusted: &[VerifierKey]) -> Result<Checkpoint, String> {
+fn open(row: &CheckpointRow, subject: &Subject<'_>) -> Result<Checkpoint, String> {
+    let trusted = subject.trusted;
     let (checkpoint, signed_by) = if trusted.is_empty() {
         let note = Note::parse(&row.note).map_err(|error| error.to_string())?;
         let checkpoint = Checkpoint::parse(note.text()).map_err(|error| error.to_string())?;

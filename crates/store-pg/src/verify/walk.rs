@@ -5,16 +5,17 @@
 use std::collections::BTreeMap;
 
 use diesel_async::AsyncPgConnection;
-use veritrail_core::{Hash, LogName, Position, StoredEvent, Timestamp};
+use veritrail_core::{Epoch, Hash, LogName, Position, StoredEvent, Timestamp};
 use veritrail_merkle::{CompactRange, Sha256Hasher, root_of_leaves};
 
-use super::{Finding, MAX_FINDINGS, PAGE, Report, Subject};
+use super::{Finding, MAX_FINDINGS, PAGE, Report, Subject, signed};
 use crate::append::{TILE_HEIGHT, TILE_WIDTH};
-use crate::checkpoints::CheckpointRow;
+use crate::checkpoints::{self, CheckpointRow};
 use crate::convert::{Place, concat, to_bigint};
 use crate::error::AccessError;
 use crate::events::{self, EventRow};
 use crate::merkle_tiles::{self, TreeOf};
+use crate::publish::FIRST_EPOCH;
 use crate::tree_heads::{self, HeadRow, NewestSizes};
 
 /// Stored leaf tiles over a page: (root, hashes) by index.
@@ -35,8 +36,8 @@ pub(super) struct Walk<'a> {
     open_tile: Vec<(u64, Hash, String)>,
     /// Roots of the full leaf tiles: the hashes of the level above.
     tile_roots: Vec<Hash>,
-    /// Recomputed roots at the sizes of checkpoints.
-    roots: BTreeMap<u64, Option<Hash>>,
+    /// Size of the newest checkpoint that holds.
+    checkpoint: Option<u64>,
     /// Size of the last kept head that agrees with the rows.
     agreed: u64,
     findings: Vec<Finding>,
@@ -44,17 +45,18 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(subject: &'a Subject<'a>, published: &[CheckpointRow], newest: &NewestSizes) -> Self {
+    pub(super) fn new(subject: &'a Subject<'a>, newest: &NewestSizes) -> Self {
         Self {
             subject,
             head: newest.head,
             published: newest.published,
             frontier: Some(CompactRange::empty(0)),
             next: 0,
-            last_stamp: None,
+            // Stamps go on from those of the epoch before.
+            last_stamp: subject.log.base_stamp,
             open_tile: Vec::new(),
             tile_roots: Vec::new(),
-            roots: published.iter().map(|row| (row.size, None)).collect(),
+            checkpoint: None,
             agreed: 0,
             findings: Vec::new(),
             more_findings: 0,
@@ -63,15 +65,23 @@ impl<'a> Walk<'a> {
 
     /// Reads the rows below the newest head, page by page, with the tiles and heads that stand over each page.
     pub(super) async fn rows(&mut self, connection: &mut AsyncPgConnection) -> Result<(), AccessError> {
+        let (tenant, epoch) = (self.subject.tenant, self.subject.log.epoch);
+        for head in tree_heads::kept(connection, tenant, LogName::Events, epoch, -1, 0).await? {
+            self.kept_head(head);
+        }
         while let Some(last) = self.head.checked_sub(1).filter(|last| self.next <= *last) {
             let page = events::by_position(connection, self.subject.tenant, self.next, last, PAGE).await?;
             let Some(end) = page.last().and_then(|row| u64::try_from(row.position).ok()) else { break };
             let (mut tiles, heads) = self.over_page(connection, end + 1).await?;
             let mut heads = heads.into_iter().peekable();
+            let mut signed = self.signed_in_page(connection, end + 1).await?.into_iter().peekable();
             for row in page {
                 self.row(row, &mut tiles);
                 while let Some(head) = heads.next_if(|head| u64::try_from(head.0) == Ok(self.next)) {
                     self.kept_head(head);
+                }
+                while let Some(row) = signed.next_if(|row| row.size <= self.next) {
+                    self.signed_head(&row);
                 }
                 // A head whose size a gap has skipped cannot be compared.
                 while heads.next_if(|head| u64::try_from(head.0).is_ok_and(|size| size < self.next)).is_some()
@@ -173,9 +183,6 @@ impl<'a> Walk<'a> {
         }
         self.open_tile.push((self.next % TILE_WIDTH, leaf, guid));
         self.next += 1;
-        if let Some(root) = self.roots.get_mut(&self.next) {
-            *root = self.frontier.as_ref().and_then(|frontier| frontier.root(&Sha256Hasher));
-        }
         if self.next.is_multiple_of(TILE_WIDTH) {
             let index = self.next / TILE_WIDTH - 1;
             self.full_leaf_tile(index, tiles.remove(&index));
@@ -254,6 +261,39 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// The checkpoints with a size from the present one to `end`.
+    async fn signed_in_page(
+        &self,
+        connection: &mut AsyncPgConnection,
+        end: u64,
+    ) -> Result<Vec<CheckpointRow>, AccessError> {
+        let (tenant, epoch) = (self.subject.tenant, self.subject.log.epoch);
+        let sizes = (to_bigint(self.next), to_bigint(end));
+        checkpoints::between(connection, tenant, LogName::Events, epoch, sizes).await
+    }
+
+    fn signed_head(&mut self, row: &CheckpointRow) {
+        let reached = self.frontier.as_ref().filter(|_| row.size == self.next);
+        let recomputed = reached.and_then(|frontier| frontier.root(&Sha256Hasher));
+        match signed::check(row, self.subject, recomputed) {
+            Ok(()) if recomputed.is_some() => self.checkpoint = Some(row.size),
+            Ok(()) => {}
+            Err(finding) => self.find(finding),
+        }
+    }
+
+    /// Names lives of the log that there should not be: nothing reopens a log in this version.
+    pub(super) fn epochs(&mut self, others: &[Epoch]) {
+        let found = self.subject.log.epoch;
+        for other in others {
+            self.find(Finding::Epoch { found, other: *other });
+        }
+        // A replica takes the epoch of its origin.
+        if found != FIRST_EPOCH && others.is_empty() && !self.subject.log.replica {
+            self.find(Finding::Epoch { found, other: FIRST_EPOCH });
+        }
+    }
+
     fn kept_head(&mut self, row: HeadRow) {
         let (size, after) = (self.next, self.agreed);
         let Some(frontier) = &self.frontier else { return };
@@ -275,20 +315,20 @@ impl<'a> Walk<'a> {
         }
     }
 
-    pub(super) fn into_report(self) -> (Report, BTreeMap<u64, Option<Hash>>) {
-        let report = Report {
+    pub(super) fn into_report(self) -> Report {
+        Report {
             log_id: self.subject.log.log_id,
             epoch: self.subject.log.epoch,
+            replica: self.subject.log.replica,
             size: self.next,
             root: self.frontier.as_ref().and_then(|frontier| frontier.root(&Sha256Hasher)),
-            checkpoint: None,
-            signatures_checked: false,
-            unpublished: self.next,
+            checkpoint: self.checkpoint,
+            signatures_checked: !self.subject.trusted.is_empty(),
+            unpublished: self.next.saturating_sub(self.checkpoint.unwrap_or(0)),
             unpublished_since: None,
             findings: self.findings,
             more_findings: self.more_findings,
-        };
-        (report, self.roots)
+        }
     }
 
     fn tree(&self) -> TreeOf<'a> {
