@@ -5,12 +5,12 @@
 use std::sync::Arc;
 
 use veritrail_store_pg::{
-    AppendError, Applying, FileSigner, MirrorError, MirrorLimits, PgEventStore, PublishError, SubmitError,
-    WithoutMemory,
+    AppendError, Applying, FileSigner, HistoryError, MirrorError, MirrorLimits, PgEventStore, PublishError,
+    SubmitError, WithoutMemory,
 };
 use veritrail_sync::PageError;
 use veritrail_tests::database::TestDatabase;
-use veritrail_tests::sample::{event_guid, individuals, signer, store, submit, submitter};
+use veritrail_tests::sample::{entity_guid, event_guid, individuals, signer, store, submit, submitter};
 
 const ALL: MirrorLimits = MirrorLimits { page: 100, pages: u64::MAX };
 
@@ -93,6 +93,8 @@ async fn a_replica_refuses_appends_and_signatures() {
     assert!(matches!(refused, Err(SubmitError::Append(AppendError::Replica))), "{refused:?}");
     let refused = session.publish(&pair.signer, WithoutMemory::Adopt).await;
     assert!(matches!(refused, Err(PublishError::Replica)), "{refused:?}");
+    let refused = session.timeline(&entity_guid("p1")).await;
+    assert!(matches!(refused, Err(HistoryError::Replica)), "{refused:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,6 +49,9 @@ pub enum HistoryError {
     /// The database could not be asked.
     #[error("the database could not be asked")]
     Access(#[from] AccessError),
+    /// The log is a replica, which holds no entities: ask its origin.
+    #[error("the log is a replica: it holds the log alone and tells no entities")]
+    Replica,
     /// Too many events to replay for one answer.
     #[error(transparent)]
     TooLarge(#[from] ClusterTooLarge),
@@ -58,8 +61,9 @@ impl Session<'_> {
     /// The present state of an entity; `None` where it does not exist or was deleted.
     ///
     /// # Errors
-    /// [`AccessError`].
-    pub async fn entity(&mut self, guid: &EntityGuid) -> Result<Option<EntityDoc>, AccessError> {
+    /// [`HistoryError::Replica`], [`HistoryError::Access`].
+    pub async fn entity(&mut self, guid: &EntityGuid) -> Result<Option<EntityDoc>, HistoryError> {
+        self.refuse_replica().await?;
         let wanted = std::iter::once(guid.clone()).collect();
         let found = entities::load(&mut self.connection, self.tenant, &wanted, Reach::Named).await?;
         Ok(found.into_iter().next().and_then(|entity| match entity.state {
@@ -71,8 +75,9 @@ impl Session<'_> {
     /// Every event that is about an entity or touched it, in position order.
     ///
     /// # Errors
-    /// [`HistoryError::TooLarge`] beyond [`MAX_TIMELINE_EVENTS`].
+    /// [`HistoryError::TooLarge`] beyond [`MAX_TIMELINE_EVENTS`], [`HistoryError::Replica`].
     pub async fn timeline(&mut self, guid: &EntityGuid) -> Result<Vec<StoredEvent>, HistoryError> {
+        self.refuse_replica().await?;
         let limit = MAX_TIMELINE_EVENTS;
         let one = std::slice::from_ref(guid);
         let positions =
@@ -87,8 +92,9 @@ impl Session<'_> {
     /// The state of an entity at an earlier time, by replaying all events that may have had a part in it.
     ///
     /// # Errors
-    /// [`HistoryError::TooLarge`] beyond [`MAX_CLUSTER_EVENTS`].
+    /// [`HistoryError::TooLarge`] beyond [`MAX_CLUSTER_EVENTS`], [`HistoryError::Replica`].
     pub async fn entity_at(&mut self, guid: &EntityGuid, moment: Moment) -> Result<PastEntity, HistoryError> {
+        self.refuse_replica().await?;
         let positions =
             entities::cluster(&mut self.connection, self.tenant, guid, MAX_CLUSTER_EVENTS).await??;
         let positions: Vec<i64> = positions.into_iter().collect();
@@ -99,5 +105,13 @@ impl Session<'_> {
         let results = self.registry.apply_batch(past.iter().copied(), &mut entities);
         let left_out = results.iter().filter(|result| result.is_err()).count();
         Ok(PastEntity { state: entities.get(guid).cloned(), replayed: results.len() - left_out, left_out })
+    }
+
+    /// What an event touches is found when it is applied, and a replica applies nothing: an answer would be partial.
+    async fn refuse_replica(&mut self) -> Result<(), HistoryError> {
+        match self.log().await? {
+            Some(log) if log.replica => Err(HistoryError::Replica),
+            _ => Ok(()),
+        }
     }
 }
