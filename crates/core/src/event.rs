@@ -16,8 +16,6 @@ use crate::timestamp::Timestamp;
 pub const MAX_DATA_BYTES: usize = 1 << 20;
 /// Most bytes of the canonical text of the stored metadata: 64 KiB.
 pub const MAX_METADATA_BYTES: usize = 64 << 10;
-/// Types that begin so belong to Veritrail itself.
-pub const RESERVED_TYPE_PREFIX: &str = "veritrail.";
 
 /// How far an event has travelled. Operational: bound into no hash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

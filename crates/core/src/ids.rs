@@ -11,6 +11,9 @@ pub const MAX_ID_CHARS: usize = 255;
 /// Most bytes (UTF-8) that an identifier, a type or a correlation id may have, so that it fits an index key.
 pub const MAX_ID_BYTES: usize = 512;
 
+/// Event types that begin so belong to Veritrail itself.
+pub const RESERVED_TYPE_PREFIX: &str = "veritrail.";
+
 /// Why a text is no identifier.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
@@ -52,7 +55,7 @@ pub(crate) fn check_id(text: &str) -> Result<(), InvalidId> {
 
 fn check_type(text: &str) -> Result<(), InvalidId> {
     check_id(text)?;
-    if text.starts_with(crate::event::RESERVED_TYPE_PREFIX) {
+    if text.starts_with(RESERVED_TYPE_PREFIX) {
         return Err(InvalidId::Reserved);
     }
     Ok(())

@@ -37,12 +37,10 @@ pub use entry::{
     ENTRY_PREFIX, Envelope, EventHead, LeafParts, SALT_BYTES, Salts, data_hash, entry, leaf_hash,
     metadata_hash,
 };
-pub use event::{
-    Context, FormSubmission, InvalidEvent, MAX_DATA_BYTES, MAX_METADATA_BYTES, RESERVED_TYPE_PREFIX,
-    SyncLevel,
-};
+pub use event::{Context, FormSubmission, InvalidEvent, MAX_DATA_BYTES, MAX_METADATA_BYTES, SyncLevel};
 pub use ids::{
-    EntityGuid, EventGuid, EventType, InvalidId, MAX_ID_BYTES, MAX_ID_CHARS, Subject, TenantId, UserId,
+    EntityGuid, EventGuid, EventType, InvalidId, MAX_ID_BYTES, MAX_ID_CHARS, RESERVED_TYPE_PREFIX, Subject,
+    TenantId, UserId,
 };
 pub use json::{Json, JsonError, JsonProblem, MAX_JSON_DEPTH, NumberProblem};
 pub use log::{

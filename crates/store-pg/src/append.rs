@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use veritrail_applier::EntityWrite;
 use veritrail_core::{Hash, LogName, StoredEvent, TenantId};
 
-pub(crate) use plan::{HashedEvent, TILE_HEIGHT, TILE_WIDTH, stamp_events};
+pub(crate) use plan::{HashedEvent, stamp_events};
 use plan::{extend_tree, plan_earlier};
 pub(crate) use statement::Touched;
 use statement::{AppendRows, AppendStatement};

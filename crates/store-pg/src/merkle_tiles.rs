@@ -12,13 +12,17 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use veritrail_core::{Epoch, Hash, LogName, TenantId};
 use veritrail_merkle::{NodeId, Sha256Hasher, root_of_leaves};
 
-use crate::append::{TILE_HEIGHT, TILE_WIDTH};
 use crate::convert::{Place, to_bigint};
 use crate::error::{AccessError, IntegrityError};
 use crate::events;
 use crate::schema::veritrail::merkle_tiles;
 use crate::statement::{Prepared, Statement, unknown_parameter};
 use crate::tree_heads::to_integer;
+
+/// Hashes in a full tile (C2SP `tlog-tiles`).
+pub(crate) const TILE_WIDTH: u64 = 256;
+/// Tree levels that a tile spans.
+pub(crate) const TILE_HEIGHT: u8 = 8;
 
 /// Which tree to read.
 #[derive(Clone, Copy)]

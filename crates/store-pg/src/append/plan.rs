@@ -6,10 +6,8 @@ use veritrail_core::{
 };
 use veritrail_merkle::{NodeId, Sha256Hasher};
 
-/// Hashes in a full tile (C2SP `tlog-tiles`).
-pub(crate) const TILE_WIDTH: u64 = 256;
-/// Tree levels that a tile spans.
-pub(crate) const TILE_HEIGHT: u8 = 8;
+use crate::merkle_tiles::{TILE_HEIGHT, TILE_WIDTH};
+
 /// Least distance of two stamps.
 const STAMP_STEP_MICROS: i64 = 1;
 

@@ -9,12 +9,11 @@ use veritrail_core::{Epoch, Hash, LogName, Position, StoredEvent, Timestamp};
 use veritrail_merkle::{CompactRange, Sha256Hasher, root_of_leaves};
 
 use super::{Finding, MAX_FINDINGS, PAGE, Report, Subject, signed};
-use crate::append::{TILE_HEIGHT, TILE_WIDTH};
 use crate::checkpoints::{self, CheckpointRow};
 use crate::convert::{Place, concat, to_bigint};
 use crate::error::AccessError;
 use crate::events::{self, EventRow};
-use crate::merkle_tiles::{self, TreeOf};
+use crate::merkle_tiles::{self, TILE_HEIGHT, TILE_WIDTH, TreeOf};
 use crate::publish::FIRST_EPOCH;
 use crate::tree_heads::{self, HeadRow, NewestSizes};
 
