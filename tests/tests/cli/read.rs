@@ -173,6 +173,46 @@ async fn verify_names_what_was_changed() {
     assert!(text.stdout.contains("FOUND [missing] the events at positions 0 to 299 are missing"), "{text:?}");
 }
 
+/// What a device may have sent to paint on a terminal and to write lines of its own.
+const FORGERY: &str = "\u{1b}[31m\nverified: forged\u{9b}";
+
+#[tokio::test]
+async fn what_devices_sent_forges_no_line_and_reaches_no_terminal() {
+    let register = Register::create().await;
+    let (guid, key) = (format!("e{FORGERY}"), register.verifier_key());
+    let event = serde_json::json!({
+        "guid": guid, "entityGuid": "p", "type": "create-individual", "userId": format!("ana{FORGERY}"),
+        "timestamp": "2026-01-01T00:00:00Z", "data": { "name": FORGERY },
+    });
+    let submitted = register.run_with(
+        &["submit", "-", "--signing-key", &register.key_file(), "--submitted-by", &format!("me{FORGERY}")],
+        event.to_string().as_bytes(),
+    );
+    assert_eq!(submitted.code, Some(0), "{submitted:?}");
+    let bundle = register.path("bundle");
+    let mut all = vec![register.run(&["prove", &guid, "-o", &bundle])];
+    for arguments in [vec!["events"], vec!["entity", "p"], vec!["timeline", "p"], vec!["prove", &guid]] {
+        all.push(register.run(&arguments));
+    }
+    all.push(run(None, ["check", &bundle, "--key", &key]));
+    all.push(register.run(&["checkpoint", "--signing-key", &register.key_file()]));
+    let edit = "SET session_replication_role = replica; UPDATE veritrail.events SET data = '{}'";
+    register.database.connect().await.batch_execute(edit).await.unwrap();
+    all.push(register.run(&["verify", "--key", &key]));
+    assert!(all.last().unwrap().stdout.contains("FOUND [event-altered]"), "{all:?}");
+    let wrong = register.run(&["prove", &format!("nobody{FORGERY}")]);
+    let bad =
+        register.run_with(&["submit", "-"], event.to_string().replace("create", "in\\nvent").as_bytes());
+    for ran in all.into_iter().chain([wrong, bad]) {
+        let text = ran.stdout.clone() + &ran.stderr;
+        assert!(!text.contains(|one: char| one.is_control() && one != '\n'), "{ran:?}");
+        assert!(!text.lines().any(|line| line.starts_with("verified: forged")), "{ran:?}");
+    }
+    // Escapes for people are still the same JSON.
+    let served = register.run(&["events"]).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&served).unwrap()["userId"], event["userId"]);
+}
+
 #[tokio::test]
 async fn mirror_ends_with_the_same_root() {
     let register = Register::with_events(300).await;

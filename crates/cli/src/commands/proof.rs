@@ -23,7 +23,7 @@ pub(crate) async fn prove(global: &Global, args: &Prove) -> anyhow::Result<Outco
     };
     let text = bundle.to_json();
     if args.output == Path::new("-") {
-        show::raw(&text)?;
+        show::raw(&show::visible_json(&text))?;
     } else {
         std::fs::write(&args.output, format!("{text}\n"))
             .with_context(|| format!("cannot write {}", args.output.display()))?;

@@ -88,7 +88,7 @@ fn print(global: &Global, events: &[StoredEvent], cursor: Option<&Cursor>) -> an
         return Ok(Outcome::Done);
     }
     for stored in events {
-        show::raw(&stored.event.to_json())?;
+        show::raw(&show::visible_json(&stored.event.to_json()))?;
     }
     Ok(Outcome::Done)
 }
@@ -116,9 +116,11 @@ pub(crate) async fn entity(global: &Global, args: &Entity) -> anyhow::Result<Out
         show::note(global, &format!("there is no entity `{}`", args.guid));
         return Ok(Outcome::No);
     };
-    let text =
-        if global.json { serde_json::to_string(&state)? } else { serde_json::to_string_pretty(&state)? };
-    show::raw(&text)?;
+    if global.json {
+        show::json(&state)?;
+    } else {
+        show::raw(&show::visible_json(&serde_json::to_string_pretty(&state)?))?;
+    }
     Ok(Outcome::Done)
 }
 
@@ -164,10 +166,12 @@ pub(crate) async fn timeline(global: &Global, args: &Timeline) -> anyhow::Result
         let data: String = event.data.as_str().chars().take(SHOWN_DATA).collect();
         let number = (index + 1).to_string();
         let time = event.timestamp.to_string();
-        table.add_row([&number, &time, event.event_type.as_str(), event.user_id.as_str(), &data]);
+        // Escaped before the table is laid out, so that only its own line ends are left in it.
+        let cells = [&number, &time, event.event_type.as_str(), event.user_id.as_str(), &data];
+        table.add_row(cells.map(show::visible));
     }
     if !global.json {
-        show::line(&table.to_string())?;
+        show::raw(&table.to_string())?;
     }
     Ok(Outcome::Done)
 }
