@@ -158,9 +158,12 @@ pub(crate) struct Verify {
 pub(crate) struct Prove {
     /// The event
     pub(crate) guid: EventGuid,
-    /// File to write; `-` for standard output
+    /// File to write, which must not exist; `-` for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Args)]
