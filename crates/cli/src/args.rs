@@ -94,7 +94,7 @@ pub(crate) struct Events {
     #[arg(long, value_name = "CURSOR", default_value = "")]
     pub(crate) since: String,
     /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
     /// Only events of this entity
     #[arg(long, value_name = "GUID", conflicts_with_all = ["since", "from", "to"])]

@@ -84,6 +84,43 @@ async fn events_are_found_by_entity_and_by_time() {
     let (from, to) = ("2025-01-01T00:05:00Z", "2025-01-01T00:08:00Z");
     assert_eq!(guids(&register.json(0, &["events", "--from", from, "--to", to])), ["e-5", "e-6", "e-7"]);
     assert_eq!(guids(&register.json(0, &["events", "--to", from, "--limit", "2"])), ["e-0", "e-1"]);
+    // Whatever the limit keeps back is told of.
+    for (bounds, limit, more) in
+        [(["--to", from], "4", true), (["--to", from], "5", false), (["--from", to], "20000", false)]
+    {
+        let arguments = ["events", bounds[0], bounds[1], "--limit", limit];
+        assert_eq!(register.json(0, &arguments)["more"], Value::from(more), "{arguments:?}");
+        assert_eq!(register.run(&arguments).stderr.contains("more events follow"), more, "{arguments:?}");
+    }
+    let other = numbered::event(77).replace("p-77", "p-7").replace("create-individual", "update-individual");
+    assert_eq!(register.run_with(&["submit", "-"], other.as_bytes()).code, Some(0));
+    for (limit, more) in [("1", true), ("2", false)] {
+        let arguments = ["events", "--entity", "p-7", "--limit", limit];
+        assert_eq!(register.json(0, &arguments)["more"], Value::from(more));
+    }
+}
+
+#[tokio::test]
+async fn events_by_time_are_read_beyond_one_page() {
+    const COUNT: u64 = 10_050;
+    let register = Register::create().await;
+    // Ten events share every instant, so that a page may end between them.
+    let event = |number: u64| {
+        let stamp = format!("2026-01-01T{:02}:{:02}:00Z", number / 10 / 60, number / 10 % 60);
+        format!(
+            r#"{{"guid":"e-{number}","entityGuid":"p","type":"t","userId":"u","timestamp":"{stamp}","data":{{}}}}"#
+        )
+    };
+    let lines: Vec<String> = (0..COUNT).map(event).collect();
+    let submitted = register.run_with(&["submit", "-", "--append-only"], lines.join("\n").as_bytes());
+    assert_eq!(submitted.code, Some(0), "{submitted:?}");
+    for (limit, found) in [("20000", COUNT), ("10050", COUNT), ("10049", 10_049), ("10000", 10_000)] {
+        let answer = register.json(0, &["events", "--from", "2026-01-01T00:00:00Z", "--limit", limit]);
+        let events = answer["events"].as_array().unwrap();
+        let guids = events.iter().map(|event| event["guid"].as_str().unwrap().to_owned());
+        assert!(guids.eq((0..found).map(numbered::guid)), "{limit}: {}", events.len());
+        assert_eq!(answer["more"], Value::from(found < COUNT), "{limit}");
+    }
 }
 
 #[tokio::test]
