@@ -86,6 +86,10 @@ async fn database_without_schema_asks_for_migrate() {
     assert!(
         status.stdout.lines().count() >= 5 && status.stdout.lines().all(|line| line.starts_with("missing "))
     );
+    // Whoever asks has changed nothing.
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'veritrail'";
+    let made: i64 = empty.connect().await.query_one(schemas, &[]).await.unwrap().get(0);
+    assert_eq!(made, 0);
 }
 
 #[tokio::test]
@@ -93,7 +97,16 @@ async fn migrate_brings_the_schema_up_and_tells_what_it_did() {
     let database = TestDatabase::create().await;
     let url = Some(database.url());
     let json = |ran: &Ran| -> serde_json::Value { serde_json::from_str(&ran.stdout).unwrap() };
-    let reverted = run(url, ["migrate", "--revert", "--json"]);
+    // What deletes everything takes two words.
+    let refused = run(url, ["migrate", "--revert"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("events, entities, trees and checkpoints of EVERY tenant"),
+        "{refused:?}"
+    );
+    assert_eq!(run(url, ["migrate", "--yes"]).code, Some(2));
+    assert_eq!(run(url, ["migrate", "--status"]).code, Some(0));
+    let reverted = run(url, ["migrate", "--revert", "--yes", "--json"]);
     let applied = run(url, ["migrate", "--json"]);
     assert_eq!((reverted.code, applied.code), (Some(0), Some(0)));
     let count = json(&applied)["applied"].as_array().unwrap().len();

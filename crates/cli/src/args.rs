@@ -68,9 +68,12 @@ pub(crate) struct Migrate {
     /// Only list the migrations and which of them the database has
     #[arg(long, conflicts_with = "revert")]
     pub(crate) status: bool,
-    /// Revert all migrations: ALL DATA of Veritrail in the database is deleted
+    /// Revert all migrations: ALL DATA of Veritrail in the database is deleted; needs --yes
     #[arg(long)]
     pub(crate) revert: bool,
+    /// Delete the data without asking again
+    #[arg(long, requires = "revert")]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args)]
