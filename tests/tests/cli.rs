@@ -15,7 +15,7 @@ mod read;
 mod register;
 
 use veritrail_tests::database::TestDatabase;
-use veritrail_tests::veritrail::{Ran, run};
+use veritrail_tests::veritrail::{Ran, command, run};
 
 use register::Register;
 
@@ -165,6 +165,19 @@ async fn wrong_arguments_are_wrong_usage() {
             run(Some(register.url()), ["mirror", "--from", register.url(), "--key", &vkey, "--page", page]);
         assert_eq!(ran.code, Some(2), "{ran:?}");
     }
+}
+
+#[tokio::test]
+async fn origin_of_a_mirror_need_not_be_an_argument() {
+    let register = Register::with_events(1).await;
+    let replica = TestDatabase::create().await;
+    let mut mirror = command(Some(replica.url()));
+    mirror.args(["mirror", "--key", &register.verifier_key()]).env("VERITRAIL_MIRROR_FROM", register.url());
+    let output = mirror.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let help = mirror.arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains("VERITRAIL_MIRROR_FROM") && !help.contains(register.url()), "{help}");
 }
 
 #[tokio::test]

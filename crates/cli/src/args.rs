@@ -202,8 +202,8 @@ pub(crate) struct Keygen {
 
 #[derive(Args)]
 pub(crate) struct Mirror {
-    /// Database of the origin
-    #[arg(long, value_name = "URL")]
+    /// Database of the origin; the variable keeps its password out of the list of processes
+    #[arg(long, env = "VERITRAIL_MIRROR_FROM", hide_env_values = true, value_name = "URL")]
     pub(crate) from: String,
     /// Tenant at the origin, if it has another name there
     #[arg(long, value_name = "NAME")]
