@@ -1,7 +1,7 @@
 //! `verify`.
 
 use serde::Serialize;
-use veritrail_store_pg::veritrail_core::Hash;
+use veritrail_store_pg::veritrail_core::{Hash, Origin, OriginError};
 use veritrail_store_pg::veritrail_merkle::checkpoint;
 use veritrail_store_pg::veritrail_merkle::note::VerifierKey;
 use veritrail_store_pg::{ProveError, Report, Session};
@@ -81,13 +81,15 @@ async fn continues(
     keys: &[VerifierKey],
     report: &Report,
 ) -> anyhow::Result<Result<(), String>> {
-    let (kept, _) = match checkpoint::open(note, keys) {
-        Ok(opened) => opened,
-        Err(error) => return Err(usage(format!("the kept checkpoint is not to be trusted: {error}"))),
-    };
-    let id = format!("/{}/{}", report.log_id, report.epoch);
-    if !kept.origin.ends_with(&id) {
-        return Ok(Err(format!("it is of {}", kept.origin)));
+    let untrusted = |reason: String| usage(format!("the kept checkpoint is not to be trusted: {reason}"));
+    let (kept, signers) = checkpoint::open(note, keys).map_err(|error| untrusted(error.to_string()))?;
+    let origin: Origin = kept.origin.parse().map_err(|error: OriginError| untrusted(error.to_string()))?;
+    // A key speaks for the logs of its own name alone, so that no trusted key can vouch for another one's log.
+    if !signers.iter().any(|key| key.name() == origin.prefix) {
+        return Err(untrusted(format!("`{}` is none of the keys that signed it", origin.prefix)));
+    }
+    if origin.log_id != report.log_id || origin.epoch != report.epoch {
+        return Ok(Err(format!("it is of {origin}")));
     }
     if kept.size > report.size {
         return Ok(Err(format!("it has size {}, the log has {}", kept.size, report.size)));
