@@ -257,6 +257,24 @@ async fn bundle_with_a_member_more_or_less_is_refused() {
 }
 
 #[tokio::test]
+async fn salt_of_metadata_is_there_with_metadata_alone() {
+    let register = Register::with_events(4).await;
+    let (file, key) = (register.path("changed"), register.verifier_key());
+    for (guid, has_metadata) in [("e-2", false), ("e-3", true)] {
+        let mut bundle: Value = serde_json::from_str(&register.run(&["prove", guid]).stdout).unwrap();
+        assert_eq!(bundle["salts"].get("metadata").is_some(), has_metadata);
+        let salts = bundle["salts"].as_object_mut().unwrap();
+        if salts.remove("metadata").is_none() {
+            salts.insert("metadata".to_owned(), "00".repeat(16).into());
+        }
+        fs::write(&file, bundle.to_string()).unwrap();
+        let ran = run(None, ["check", &file, "--key", &key]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stdout.contains("salt `metadata`"), "{ran:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_bundle_is_wrong_input() {
     let (register, file) = proved().await;
     let key = register.verifier_key();
