@@ -1,5 +1,5 @@
 //! The command line as its users meet it: exit codes, messages, JSON. What `submit` makes of its input is in
-//! `cli/input.rs`, keys and proofs are in `cli/proof.rs`, reading in `cli/read.rs`.
+//! `cli/input.rs`, keys and proofs are in `cli/proof.rs`, reading in `cli/read.rs`, verdicts in `cli/verify.rs`.
 //!
 //! Not here: what the store does below it (`submit`, `verify`, `publish`, `mirror`).
 
@@ -13,6 +13,8 @@ mod proof;
 mod read;
 #[path = "cli/register.rs"]
 mod register;
+#[path = "cli/verify.rs"]
+mod verify;
 
 use veritrail_tests::database::TestDatabase;
 use veritrail_tests::veritrail::{Ran, command, run};

@@ -1,4 +1,4 @@
-//! Reading: pages, entities then and now, timelines, `verify` and `mirror`.
+//! Reading: pages, entities then and now, timelines and `mirror`.
 
 use std::io::Read as _;
 use std::process::Stdio;
@@ -159,55 +159,6 @@ async fn entity_is_told_as_it_was() {
     assert_eq!(told, [(1, &Value::from("a")), (2, &Value::from("b")), (3, &Value::from("c"))]);
     let table = register.run(&["timeline", "p"]).stdout;
     assert!(table.contains("update-individual") && table.contains("Mary"));
-}
-
-#[tokio::test]
-async fn verify_names_what_was_changed() {
-    let register = Register::with_events(300).await;
-    let key = register.verifier_key();
-    let answer = register.json(0, &["verify", "--key", &key]);
-    let expected = [
-        "checkpoint",
-        "epoch",
-        "findings",
-        "log",
-        "logId",
-        "moreFindings",
-        "ok",
-        "root",
-        "size",
-        "unpublished",
-        "unpublishedSince",
-    ];
-    assert_eq!(members(&answer), expected);
-    assert_eq!((&answer["ok"], &answer["size"]), (&Value::from(true), &Value::from(300)));
-    let text = register.run(&["verify", "--key", &key]);
-    assert!(text.stdout.ends_with("verified: nothing was changed\n"), "{text:?}");
-    // Whoever trusts nobody is told so, and another key trusts nothing.
-    assert!(register.run(&["verify"]).stdout.contains("signature NOT checked"));
-    let other = run(None, ["keygen", "example.org/registry", "-o", &register.path("other")]);
-    assert_eq!(register.run(&["verify", "--key", other.stdout.trim_end()]).code, Some(1));
-
-    let edit = "SET session_replication_role = replica; \
-                UPDATE veritrail.events SET data = '{\"name\":\"Mallory\"}' WHERE guid = 'e-42'";
-    register.database.connect().await.batch_execute(edit).await.unwrap();
-    let answer = register.json(1, &["verify", "--key", &key]);
-    let finding = &answer["findings"][0];
-    assert_eq!(members(finding), ["guid", "kind", "message", "position"]);
-    assert_eq!((&finding["guid"], &finding["position"]), (&Value::from("e-42"), &Value::from(42)));
-    let text = register.run(&["verify", "--key", &key]);
-    assert_eq!(text.code, Some(1));
-    assert!(text.stdout.contains("FOUND [event-altered] event e-42 at position 42"), "{text:?}");
-    assert!(text.stdout.ends_with("NOT verified\n"));
-    // Nothing is proved of it either.
-    assert_eq!(register.run(&["prove", "e-42"]).code, Some(1));
-
-    let delete = "SET session_replication_role = replica; DELETE FROM veritrail.events";
-    register.database.connect().await.batch_execute(delete).await.unwrap();
-    let text = register.run(&["verify", "--key", &key]);
-    assert_eq!(text.code, Some(1));
-    assert!(text.stdout.contains("300 events, some of which are missing"), "{text:?}");
-    assert!(text.stdout.contains("FOUND [missing] the events at positions 0 to 299 are missing"), "{text:?}");
 }
 
 /// What a device may have sent to paint on a terminal and to write lines of its own.
