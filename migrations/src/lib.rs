@@ -35,6 +35,9 @@ pub enum MigrateError {
     /// A statement around the migrations failed.
     #[error("cannot prepare the database for migrations")]
     Prepare(#[source] diesel::result::Error),
+    /// The ledger could not be read.
+    #[error("cannot read which migrations the database has")]
+    Ledger(#[source] diesel::result::Error),
     /// A migration failed; it and those after it are not applied.
     #[error("a migration failed: {0}")]
     Migration(String),
@@ -68,23 +71,19 @@ pub async fn revert_all(database_url: &str) -> Result<Vec<String>, MigrateError>
 
 /// Lists the migrations, oldest first, and which of them the database has.
 ///
+/// Reads alone: a database without the schema has none of them, and stays without it.
+///
 /// # Errors
-/// As [`migrate`].
+/// [`MigrateError::Connect`], [`MigrateError::Ledger`].
 pub async fn status(database_url: &str) -> Result<Vec<MigrationState>, MigrateError> {
-    run(database_url, |harness| {
-        let applied = harness.applied_migrations()?;
-        let migrations: Vec<Box<dyn Migration<Pg>>> = MIGRATIONS.migrations()?;
-        let mut states: Vec<MigrationState> = migrations
-            .iter()
-            .map(|migration| MigrationState {
-                name: migration.name().to_string(),
-                applied: applied.contains(&migration.name().version()),
-            })
-            .collect();
-        states.sort_by(|left, right| left.name.cmp(&right.name));
-        Ok(states)
-    })
-    .await
+    let mut connection = AsyncPgConnection::establish(database_url).await.map_err(MigrateError::Connect)?;
+    let missing = pending(&mut connection).await.map_err(MigrateError::Ledger)?;
+    let known = known().map_err(MigrateError::Ledger)?;
+    let states = sorted_names(&known).into_iter().map(|name| {
+        let applied = !missing.contains(&name);
+        MigrationState { name, applied }
+    });
+    Ok(states.collect())
 }
 
 /// Names the migrations that the database of an open connection lacks, oldest first; none where its schema is current.
@@ -103,18 +102,12 @@ pub async fn pending(connection: &mut AsyncPgConnection) -> QueryResult<Vec<Stri
     } else {
         Vec::new()
     };
-    let migrations: Vec<Box<dyn Migration<Pg>>> =
-        MIGRATIONS.migrations().map_err(diesel::result::Error::QueryBuilderError)?;
-    let mut names: Vec<String> = migrations
-        .iter()
-        .filter(|migration| {
-            let version = migration.name().version().to_string();
-            !applied.iter().any(|row| row.version == version)
-        })
-        .map(|migration| migration.name().to_string())
-        .collect();
-    names.sort();
-    Ok(names)
+    let mut missing = known()?;
+    missing.retain(|migration| {
+        let version = migration.name().version().to_string();
+        !applied.iter().any(|row| row.version == version)
+    });
+    Ok(sorted_names(&missing))
 }
 
 #[derive(diesel::QueryableByName)]
@@ -127,6 +120,17 @@ struct Found {
 struct Applied {
     #[diesel(sql_type = diesel::sql_types::Text)]
     version: String,
+}
+
+/// All migrations, in no order.
+fn known() -> QueryResult<Vec<Box<dyn Migration<Pg>>>> {
+    MIGRATIONS.migrations().map_err(diesel::result::Error::QueryBuilderError)
+}
+
+fn sorted_names(migrations: &[Box<dyn Migration<Pg>>]) -> Vec<String> {
+    let mut names: Vec<String> = migrations.iter().map(|migration| migration.name().to_string()).collect();
+    names.sort();
+    names
 }
 
 /// The names of migrations that a harness names by version, in its order.

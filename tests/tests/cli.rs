@@ -1,5 +1,5 @@
 //! The command line as its users meet it: exit codes, messages, JSON. What `submit` makes of its input is in
-//! `cli/input.rs`, keys and proofs are in `cli/proof.rs`, reading in `cli/read.rs`.
+//! `cli/input.rs`, keys and proofs are in `cli/proof.rs`, reading in `cli/read.rs`, verdicts in `cli/verify.rs`.
 //!
 //! Not here: what the store does below it (`submit`, `verify`, `publish`, `mirror`).
 
@@ -13,9 +13,11 @@ mod proof;
 mod read;
 #[path = "cli/register.rs"]
 mod register;
+#[path = "cli/verify.rs"]
+mod verify;
 
 use veritrail_tests::database::TestDatabase;
-use veritrail_tests::veritrail::{Ran, run};
+use veritrail_tests::veritrail::{Ran, command, run};
 
 use register::Register;
 
@@ -86,6 +88,10 @@ async fn database_without_schema_asks_for_migrate() {
     assert!(
         status.stdout.lines().count() >= 5 && status.stdout.lines().all(|line| line.starts_with("missing "))
     );
+    // Whoever asks has changed nothing.
+    let schemas = "SELECT count(*) FROM pg_namespace WHERE nspname = 'veritrail'";
+    let made: i64 = empty.connect().await.query_one(schemas, &[]).await.unwrap().get(0);
+    assert_eq!(made, 0);
 }
 
 #[tokio::test]
@@ -93,7 +99,16 @@ async fn migrate_brings_the_schema_up_and_tells_what_it_did() {
     let database = TestDatabase::create().await;
     let url = Some(database.url());
     let json = |ran: &Ran| -> serde_json::Value { serde_json::from_str(&ran.stdout).unwrap() };
-    let reverted = run(url, ["migrate", "--revert", "--json"]);
+    // What deletes everything takes two words.
+    let refused = run(url, ["migrate", "--revert"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("events, entities, trees and checkpoints of EVERY tenant"),
+        "{refused:?}"
+    );
+    assert_eq!(run(url, ["migrate", "--yes"]).code, Some(2));
+    assert_eq!(run(url, ["migrate", "--status"]).code, Some(0));
+    let reverted = run(url, ["migrate", "--revert", "--yes", "--json"]);
     let applied = run(url, ["migrate", "--json"]);
     assert_eq!((reverted.code, applied.code), (Some(0), Some(0)));
     let count = json(&applied)["applied"].as_array().unwrap().len();
@@ -152,6 +167,19 @@ async fn wrong_arguments_are_wrong_usage() {
             run(Some(register.url()), ["mirror", "--from", register.url(), "--key", &vkey, "--page", page]);
         assert_eq!(ran.code, Some(2), "{ran:?}");
     }
+}
+
+#[tokio::test]
+async fn origin_of_a_mirror_need_not_be_an_argument() {
+    let register = Register::with_events(1).await;
+    let replica = TestDatabase::create().await;
+    let mut mirror = command(Some(replica.url()));
+    mirror.args(["mirror", "--key", &register.verifier_key()]).env("VERITRAIL_MIRROR_FROM", register.url());
+    let output = mirror.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let help = mirror.arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains("VERITRAIL_MIRROR_FROM") && !help.contains(register.url()), "{help}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Signing: what the signer remembers outside of the database, and what it refuses to sign.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use diesel_async::{AnsiTransactionManager, AsyncConnection, AsyncPgConnection, TransactionManager};
@@ -7,8 +8,8 @@ use veritrail_core::{BundleError, Epoch, ProofBundle};
 use veritrail_merkle::checkpoint;
 use veritrail_store_pg::diesel_async;
 use veritrail_store_pg::{
-    AppendError, Applying, FileSigner, Finding, IntegrityError, ProveError, PublishError, SubmitError,
-    WithoutMemory,
+    AppendError, Applying, FileSigner, Finding, IntegrityError, ProveError, PublishError, Published,
+    SubmitError, WithoutMemory,
 };
 use veritrail_tests::database::TestDatabase;
 use veritrail_tests::sample::{event_guid, individuals, signer, store, submit, submitter};
@@ -203,16 +204,26 @@ async fn signers_at_the_same_time_sign_one_root_a_size() {
             tokio::spawn(async move {
                 let signer = Arc::new(FileSigner::open(&key).unwrap());
                 let mut session = store.session().await.unwrap();
+                let mut published = Vec::new();
                 for round in 0..8 {
                     submit(&mut session, &individuals(1_000 * (task + 1) + round, 1)).await;
-                    session.publish(&signer, WithoutMemory::Refuse).await.unwrap();
+                    published.push(session.publish(&signer, WithoutMemory::Refuse).await.unwrap());
                 }
+                published
             })
         })
         .collect();
+    // Whoever was answered has a checkpoint in hand, whether the database still has it or not.
+    let mut signed = BTreeMap::new();
+    let mut answers = 0;
     for task in tasks {
-        task.await.unwrap();
+        for Published { checkpoint, .. } in task.await.unwrap() {
+            let root = *signed.entry(checkpoint.size).or_insert(checkpoint.root);
+            assert_eq!(root, checkpoint.root, "two roots of size {}", checkpoint.size);
+            answers += 1;
+        }
     }
+    assert_eq!((answers, signed.keys().next_back()), (32, Some(&33)));
     let mut session = store.session().await.unwrap();
     let report = session.verify(&[signer.verifier_key()]).await.unwrap().unwrap();
     assert_eq!((report.size, report.checkpoint, report.findings), (33, Some(33), Vec::new()));

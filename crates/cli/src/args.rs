@@ -68,9 +68,12 @@ pub(crate) struct Migrate {
     /// Only list the migrations and which of them the database has
     #[arg(long, conflicts_with = "revert")]
     pub(crate) status: bool,
-    /// Revert all migrations: ALL DATA of Veritrail in the database is deleted
+    /// Revert all migrations: ALL DATA of Veritrail in the database is deleted; needs --yes
     #[arg(long)]
     pub(crate) revert: bool,
+    /// Delete the data without asking again
+    #[arg(long, requires = "revert")]
+    pub(crate) yes: bool,
 }
 
 #[derive(Args)]
@@ -94,7 +97,7 @@ pub(crate) struct Events {
     #[arg(long, value_name = "CURSOR", default_value = "")]
     pub(crate) since: String,
     /// At most this many
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
     /// Only events of this entity
     #[arg(long, value_name = "GUID", conflicts_with_all = ["since", "from", "to"])]
@@ -158,9 +161,12 @@ pub(crate) struct Verify {
 pub(crate) struct Prove {
     /// The event
     pub(crate) guid: EventGuid,
-    /// File to write; `-` for standard output
+    /// File to write, which must not exist; `-` for standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Args)]
@@ -196,8 +202,8 @@ pub(crate) struct Keygen {
 
 #[derive(Args)]
 pub(crate) struct Mirror {
-    /// Database of the origin
-    #[arg(long, value_name = "URL")]
+    /// Database of the origin; the variable keeps its password out of the list of processes
+    #[arg(long, env = "VERITRAIL_MIRROR_FROM", hide_env_values = true, value_name = "URL")]
     pub(crate) from: String,
     /// Tenant at the origin, if it has another name there
     #[arg(long, value_name = "NAME")]

@@ -1,5 +1,6 @@
 //! How things are shown: tables and summaries for people, JSON for machines, progress on a terminal.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
@@ -21,17 +22,32 @@ pub(crate) fn table(headings: &[&str]) -> Table {
     table
 }
 
-/// Prints text for people on stdout: what devices sent may hold control characters, which would reach the terminal.
+/// Prints one line for people on stdout: what devices sent may hold control characters, which would reach the terminal,
+/// and line ends, which would look like lines of ours.
 pub(crate) fn line(text: &str) -> anyhow::Result<()> {
     raw(&visible(text))
 }
 
-/// The text with its control characters, but for line ends, as escapes.
+/// The text with its control characters, line ends among them, as escapes.
 pub(crate) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() && character != '\n' {
+        if character.is_control() {
             shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+/// JSON text with the control characters that JSON lets stand in strings (U+007F to U+009F) as JSON escapes: the same
+/// value, but nothing that a terminal obeys.
+pub(crate) fn visible_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            write!(shown, "\\u{:04x}", u32::from(character)).expect("a string takes any text");
         } else {
             shown.push(character);
         }

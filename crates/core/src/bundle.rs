@@ -76,8 +76,8 @@ pub enum BundleError {
     /// A bundle of a format that this version does not know.
     #[error("unknown format `{0}`, expected `{PROOF_FORMAT}`")]
     UnknownFormat(String),
-    /// A salt is not 16 bytes of hexadecimal text.
-    #[error("salt `{0}` is not 16 bytes of hexadecimal text")]
+    /// A salt is not 16 bytes of hexadecimal text, is missing, or is there where the event has nothing to salt.
+    #[error("salt `{0}` is not 16 bytes of hexadecimal text, or has no part of the event")]
     Salt(&'static str),
     /// The checkpoint is malformed, or no trusted key has signed it.
     #[error("the checkpoint is not to be trusted")]
@@ -154,7 +154,7 @@ impl ProofBundle {
     }
 
     fn leaf_hash(&self) -> Result<Hash, BundleError> {
-        let salts = self.salts.decode()?;
+        let salts = self.salts.decode(&self.event)?;
         let envelope = Envelope {
             log_id: self.log_id,
             event: EventHead::of(&self.event),
@@ -177,10 +177,12 @@ impl SaltsHex {
         }
     }
 
-    fn decode(&self) -> Result<Salts, BundleError> {
-        let metadata = match &self.metadata {
-            Some(text) => salt("metadata", text)?,
-            None => [0; SALT_BYTES],
+    fn decode(&self, event: &FormSubmission) -> Result<Salts, BundleError> {
+        let metadata = match (&self.metadata, &event.metadata) {
+            (Some(text), Some(_)) => salt("metadata", text)?,
+            (None, None) => [0; SALT_BYTES],
+            // No leaf binds a salt without metadata: it could say anything.
+            (Some(_), None) | (None, Some(_)) => return Err(BundleError::Salt("metadata")),
         };
         Ok(Salts { data: salt("data", &self.data)?, metadata, envelope: salt("envelope", &self.envelope)? })
     }

@@ -208,6 +208,23 @@ async fn data_over_its_limit_are_rejected_alone() {
 }
 
 #[tokio::test]
+async fn large_events_are_submitted_in_batches_that_fit() {
+    let register = Register::create().await;
+    let name = "x".repeat(900_000);
+    let large = |number: u64| numbered::event(number).replace(&format!("Person {number}"), &name);
+    let mut input: Vec<String> = (0..40).map(large).collect();
+    input.push(numbered::event(40));
+    let ran = submit(&register, input.join("\n").as_bytes());
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    let guids = summary(&ran).into_iter().map(|(_, _, guid)| guid.unwrap());
+    assert!(guids.eq((0..=40).map(numbered::guid)));
+    // Every batch is a transaction: two of 16 MiB and the rest.
+    let transactions = "SELECT count(DISTINCT xmin::text) FROM veritrail.events";
+    let batches: i64 = register.database.connect().await.query_one(transactions, &[]).await.unwrap().get(0);
+    assert_eq!(batches, 3);
+}
+
+#[tokio::test]
 async fn many_rejections_are_cut_for_people_alone() {
     let register = Register::create().await;
     let input = "nonsense\n".repeat(50);

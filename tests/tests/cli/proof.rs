@@ -108,6 +108,31 @@ async fn bundle_is_checked_offline() {
 }
 
 #[tokio::test]
+async fn bundle_is_written_for_its_owner_and_over_nothing() {
+    let register = Register::with_events(3).await;
+    let (key, file) = (register.key_file(), register.path("bundle"));
+    let secret = fs::read(&key).unwrap();
+    let refused = register.run(&["prove", "e-1", "-o", &key]);
+    assert_eq!((refused.code, fs::read(&key).unwrap()), (Some(2), secret), "{refused:?}");
+    assert!(refused.stderr.contains("--force"), "{refused:?}");
+    let private = || fs::metadata(&file).unwrap().permissions().mode() & 0o7777 == 0o600;
+    assert_eq!(register.run(&["prove", "e-1", "-o", &file, "--force"]).code, Some(0));
+    assert!(private());
+    assert_eq!(register.run(&["prove", "e-2", "-o", &file]).code, Some(2));
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(register.run(&["prove", "e-2", "-o", &file, "--force"]).code, Some(0));
+    assert!(private() && fs::read_to_string(&file).unwrap().contains("\"e-2\""));
+    assert_eq!(check(&file, &register.verifier_key()), 0);
+    // Nothing is left beside it, and what is no file stays.
+    let names = fs::read_dir(register.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().contains("bundle")).count(), 1);
+    for output in ["/dev/null", register.folder.path().to_str().unwrap(), "/nowhere/bundle"] {
+        let ran = register.run(&["prove", "e-1", "-o", output, "--force"]);
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+    }
+}
+
+#[tokio::test]
 async fn bundle_proves_nothing_to_another_key() {
     let (register, file) = proved().await;
     let other = run(None, ["keygen", "example.org/registry", "-o", &register.path("other")]);
@@ -229,6 +254,24 @@ async fn bundle_with_a_member_more_or_less_is_refused() {
         }
     }
     assert_eq!(accepted, [""; 0]);
+}
+
+#[tokio::test]
+async fn salt_of_metadata_is_there_with_metadata_alone() {
+    let register = Register::with_events(4).await;
+    let (file, key) = (register.path("changed"), register.verifier_key());
+    for (guid, has_metadata) in [("e-2", false), ("e-3", true)] {
+        let mut bundle: Value = serde_json::from_str(&register.run(&["prove", guid]).stdout).unwrap();
+        assert_eq!(bundle["salts"].get("metadata").is_some(), has_metadata);
+        let salts = bundle["salts"].as_object_mut().unwrap();
+        if salts.remove("metadata").is_none() {
+            salts.insert("metadata".to_owned(), "00".repeat(16).into());
+        }
+        fs::write(&file, bundle.to_string()).unwrap();
+        let ran = run(None, ["check", &file, "--key", &key]);
+        assert_eq!(ran.code, Some(1), "{ran:?}");
+        assert!(ran.stdout.contains("salt `metadata`"), "{ran:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Reading: pages, entities then and now, timelines, `verify` and `mirror`.
+//! Reading: pages, entities then and now, timelines and `mirror`.
 
 use std::io::Read as _;
 use std::process::Stdio;
@@ -84,6 +84,43 @@ async fn events_are_found_by_entity_and_by_time() {
     let (from, to) = ("2025-01-01T00:05:00Z", "2025-01-01T00:08:00Z");
     assert_eq!(guids(&register.json(0, &["events", "--from", from, "--to", to])), ["e-5", "e-6", "e-7"]);
     assert_eq!(guids(&register.json(0, &["events", "--to", from, "--limit", "2"])), ["e-0", "e-1"]);
+    // Whatever the limit keeps back is told of.
+    for (bounds, limit, more) in
+        [(["--to", from], "4", true), (["--to", from], "5", false), (["--from", to], "20000", false)]
+    {
+        let arguments = ["events", bounds[0], bounds[1], "--limit", limit];
+        assert_eq!(register.json(0, &arguments)["more"], Value::from(more), "{arguments:?}");
+        assert_eq!(register.run(&arguments).stderr.contains("more events follow"), more, "{arguments:?}");
+    }
+    let other = numbered::event(77).replace("p-77", "p-7").replace("create-individual", "update-individual");
+    assert_eq!(register.run_with(&["submit", "-"], other.as_bytes()).code, Some(0));
+    for (limit, more) in [("1", true), ("2", false)] {
+        let arguments = ["events", "--entity", "p-7", "--limit", limit];
+        assert_eq!(register.json(0, &arguments)["more"], Value::from(more));
+    }
+}
+
+#[tokio::test]
+async fn events_by_time_are_read_beyond_one_page() {
+    const COUNT: u64 = 10_050;
+    let register = Register::create().await;
+    // Ten events share every instant, so that a page may end between them.
+    let event = |number: u64| {
+        let stamp = format!("2026-01-01T{:02}:{:02}:00Z", number / 10 / 60, number / 10 % 60);
+        format!(
+            r#"{{"guid":"e-{number}","entityGuid":"p","type":"t","userId":"u","timestamp":"{stamp}","data":{{}}}}"#
+        )
+    };
+    let lines: Vec<String> = (0..COUNT).map(event).collect();
+    let submitted = register.run_with(&["submit", "-", "--append-only"], lines.join("\n").as_bytes());
+    assert_eq!(submitted.code, Some(0), "{submitted:?}");
+    for (limit, found) in [("20000", COUNT), ("10050", COUNT), ("10049", 10_049), ("10000", 10_000)] {
+        let answer = register.json(0, &["events", "--from", "2026-01-01T00:00:00Z", "--limit", limit]);
+        let events = answer["events"].as_array().unwrap();
+        let guids = events.iter().map(|event| event["guid"].as_str().unwrap().to_owned());
+        assert!(guids.eq((0..found).map(numbered::guid)), "{limit}: {}", events.len());
+        assert_eq!(answer["more"], Value::from(found < COUNT), "{limit}");
+    }
 }
 
 #[tokio::test]
@@ -124,53 +161,44 @@ async fn entity_is_told_as_it_was() {
     assert!(table.contains("update-individual") && table.contains("Mary"));
 }
 
+/// What a device may have sent to paint on a terminal and to write lines of its own.
+const FORGERY: &str = "\u{1b}[31m\nverified: forged\u{9b}";
+
 #[tokio::test]
-async fn verify_names_what_was_changed() {
-    let register = Register::with_events(300).await;
-    let key = register.verifier_key();
-    let answer = register.json(0, &["verify", "--key", &key]);
-    let expected = [
-        "checkpoint",
-        "epoch",
-        "findings",
-        "log",
-        "logId",
-        "moreFindings",
-        "ok",
-        "root",
-        "size",
-        "unpublished",
-        "unpublishedSince",
-    ];
-    assert_eq!(members(&answer), expected);
-    assert_eq!((&answer["ok"], &answer["size"]), (&Value::from(true), &Value::from(300)));
-    let text = register.run(&["verify", "--key", &key]);
-    assert!(text.stdout.ends_with("verified: nothing was changed\n"), "{text:?}");
-    // Whoever trusts nobody is told so, and another key trusts nothing.
-    assert!(register.run(&["verify"]).stdout.contains("signature NOT checked"));
-    let other = run(None, ["keygen", "example.org/registry", "-o", &register.path("other")]);
-    assert_eq!(register.run(&["verify", "--key", other.stdout.trim_end()]).code, Some(1));
-
-    let edit = "SET session_replication_role = replica; \
-                UPDATE veritrail.events SET data = '{\"name\":\"Mallory\"}' WHERE guid = 'e-42'";
+async fn what_devices_sent_forges_no_line_and_reaches_no_terminal() {
+    let register = Register::create().await;
+    let (guid, key) = (format!("e{FORGERY}"), register.verifier_key());
+    let event = serde_json::json!({
+        "guid": guid, "entityGuid": "p", "type": "create-individual", "userId": format!("ana{FORGERY}"),
+        "timestamp": "2026-01-01T00:00:00Z", "data": { "name": FORGERY },
+    });
+    let submitted = register.run_with(
+        &["submit", "-", "--signing-key", &register.key_file(), "--submitted-by", &format!("me{FORGERY}")],
+        event.to_string().as_bytes(),
+    );
+    assert_eq!(submitted.code, Some(0), "{submitted:?}");
+    let bundle = register.path("bundle");
+    let mut all = vec![register.run(&["prove", &guid, "-o", &bundle])];
+    for arguments in [vec!["events"], vec!["entity", "p"], vec!["timeline", "p"], vec!["prove", &guid]] {
+        all.push(register.run(&arguments));
+    }
+    all.push(run(None, ["check", &bundle, "--key", &key]));
+    all.push(register.run(&["checkpoint", "--signing-key", &register.key_file()]));
+    let edit = "SET session_replication_role = replica; UPDATE veritrail.events SET data = '{}'";
     register.database.connect().await.batch_execute(edit).await.unwrap();
-    let answer = register.json(1, &["verify", "--key", &key]);
-    let finding = &answer["findings"][0];
-    assert_eq!(members(finding), ["guid", "kind", "message", "position"]);
-    assert_eq!((&finding["guid"], &finding["position"]), (&Value::from("e-42"), &Value::from(42)));
-    let text = register.run(&["verify", "--key", &key]);
-    assert_eq!(text.code, Some(1));
-    assert!(text.stdout.contains("FOUND [event-altered] event e-42 at position 42"), "{text:?}");
-    assert!(text.stdout.ends_with("NOT verified\n"));
-    // Nothing is proved of it either.
-    assert_eq!(register.run(&["prove", "e-42"]).code, Some(1));
-
-    let delete = "SET session_replication_role = replica; DELETE FROM veritrail.events";
-    register.database.connect().await.batch_execute(delete).await.unwrap();
-    let text = register.run(&["verify", "--key", &key]);
-    assert_eq!(text.code, Some(1));
-    assert!(text.stdout.contains("300 events, some of which are missing"), "{text:?}");
-    assert!(text.stdout.contains("FOUND [missing] the events at positions 0 to 299 are missing"), "{text:?}");
+    all.push(register.run(&["verify", "--key", &key]));
+    assert!(all.last().unwrap().stdout.contains("FOUND [event-altered]"), "{all:?}");
+    let wrong = register.run(&["prove", &format!("nobody{FORGERY}")]);
+    let bad =
+        register.run_with(&["submit", "-"], event.to_string().replace("create", "in\\nvent").as_bytes());
+    for ran in all.into_iter().chain([wrong, bad]) {
+        let text = ran.stdout.clone() + &ran.stderr;
+        assert!(!text.contains(|one: char| one.is_control() && one != '\n'), "{ran:?}");
+        assert!(!text.lines().any(|line| line.starts_with("verified: forged")), "{ran:?}");
+    }
+    // Escapes for people are still the same JSON.
+    let served = register.run(&["events"]).stdout;
+    assert_eq!(serde_json::from_str::<Value>(&served).unwrap()["userId"], event["userId"]);
 }
 
 #[tokio::test]

@@ -38,7 +38,9 @@ pub(crate) async fn checkpoint(global: &Global, args: &Checkpoint) -> anyhow::Re
             "note": published.note,
         }))?;
     } else {
-        show::line(published.note.trim_end_matches('\n'))?;
+        for line in published.note.trim_end_matches('\n').split('\n') {
+            show::line(line)?;
+        }
     }
     Ok(Outcome::Done)
 }

@@ -1,6 +1,8 @@
 //! `prove` and `check`.
 
-use std::io::Read;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::Context;
@@ -23,10 +25,14 @@ pub(crate) async fn prove(global: &Global, args: &Prove) -> anyhow::Result<Outco
     };
     let text = bundle.to_json();
     if args.output == Path::new("-") {
-        show::raw(&text)?;
+        show::raw(&show::visible_json(&text))?;
     } else {
-        std::fs::write(&args.output, format!("{text}\n"))
-            .with_context(|| format!("cannot write {}", args.output.display()))?;
+        let text = format!("{text}\n");
+        if args.force {
+            replace(&args.output, &text)?;
+        } else {
+            create(&args.output, &text)?;
+        }
         let (position, file) = (bundle.position, args.output.display());
         show::note(
             global,
@@ -81,13 +87,46 @@ fn refuse(global: &Global, error: BundleError) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
+/// Writes a new file that its owner alone may read: a bundle holds an event and its salts.
+fn create(path: &Path, text: &str) -> anyhow::Result<()> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = opened.map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => usage(format!("{} exists (--force replaces a file)", path.display())),
+        _ => usage(format!("cannot write {}: {error}", path.display())),
+    })?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a bundle proves nothing; that it cannot be removed either adds nothing to why.
+        let _ = fs::remove_file(path);
+    }
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Puts a new file in the place of another one in one step, so that there is a whole one at any time.
+fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
+    // A device, or what a link leads to, is nothing to be replaced by a file.
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(usage(format!("{} is no file that can be replaced", path.display())));
+    }
+    let Some(name) = path.file_name() else {
+        return Err(usage(format!("{} is no name of a file", path.display())));
+    };
+    let new = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    create(&new, text)?;
+    fs::rename(&new, path).with_context(|| {
+        // The reason why the file could not be replaced is told, not why its successor stays.
+        let _ = fs::remove_file(&new);
+        format!("cannot replace {}", path.display())
+    })
+}
+
 fn read(path: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     let unreadable = |error| usage(format!("cannot read {}: {error}", path.display()));
     if path == Path::new("-") {
         std::io::stdin().lock().take(MAX_BUNDLE_BYTES).read_to_string(&mut text).map_err(unreadable)?;
     } else {
-        let file = std::fs::File::open(path).map_err(unreadable)?;
+        let file = fs::File::open(path).map_err(unreadable)?;
         file.take(MAX_BUNDLE_BYTES).read_to_string(&mut text).map_err(unreadable)?;
     }
     Ok(text)

@@ -1,5 +1,7 @@
 //! `events`, `entity` and `timeline`.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use veritrail_store_pg::veritrail_core::{FormSubmission, Json, StoredEvent, Timestamp};
 use veritrail_store_pg::veritrail_sync::{Cursor, MAX_PAGE};
@@ -22,18 +24,58 @@ pub(crate) async fn events(global: &Global, args: &Events) -> anyhow::Result<Out
     let mut session = connect::session(&store).await?;
     if let Some(entity) = &args.entity {
         let mut events = session.timeline(entity).await?;
-        events.truncate(usize::try_from(args.limit)?);
-        return print(global, &events, None);
+        let more = cut(&mut events, args.limit)?;
+        return print_found(global, &events, more);
     }
     if args.from.is_some() || args.to.is_some() {
         let bound = |given: Option<Timestamp>, default: &str| {
             given.unwrap_or_else(|| default.parse().expect("a constant instant"))
         };
         let (from, to) = (bound(args.from, FIRST_INSTANT), bound(args.to, LAST_INSTANT));
-        let events = session.events_between(from, to, args.limit).await.map_err(as_usage)?;
-        return print(global, &events, None);
+        let mut events = between(&mut session, from, to, args.limit).await?;
+        let more = cut(&mut events, args.limit)?;
+        return print_found(global, &events, more);
     }
     since(global, &mut session, cursor, args.limit).await
+}
+
+/// Reads by time, in pages of a bounded size: one event more than `limit`, if there is one.
+///
+/// The instant at which a page ends is read again with the next one, since other events may share it.
+async fn between(
+    session: &mut Session<'_>,
+    mut from: Timestamp,
+    to: Timestamp,
+    limit: u32,
+) -> anyhow::Result<Vec<StoredEvent>> {
+    let wanted = usize::try_from(limit)?.saturating_add(1);
+    let mut read: Vec<StoredEvent> = Vec::new();
+    loop {
+        let again = read.iter().rev().take_while(|stored| stored.event.timestamp == from);
+        let again: BTreeSet<u64> = again.map(|stored| stored.position.0).collect();
+        let missing = u32::try_from(wanted - read.len() + again.len()).unwrap_or(u32::MAX);
+        let asked = missing.min(MAX_PAGE);
+        let page = session.events_between(from, to, asked).await.map_err(as_usage)?;
+        let is_last = page.len() < usize::try_from(asked)?;
+        let known = read.len();
+        read.extend(page.into_iter().filter(|stored| !again.contains(&stored.position.0)));
+        if is_last || read.len() >= wanted {
+            return Ok(read);
+        }
+        anyhow::ensure!(
+            read.len() > known,
+            "more than {MAX_PAGE} events happened at {from}: they fit no page"
+        );
+        from = read.last().map_or(from, |last| last.event.timestamp);
+    }
+}
+
+/// Leaves the first `limit` events, and says whether there were more.
+fn cut(events: &mut Vec<StoredEvent>, limit: u32) -> anyhow::Result<bool> {
+    let limit = usize::try_from(limit)?;
+    let more = events.len() > limit;
+    events.truncate(limit);
+    Ok(more)
 }
 
 /// Reads behind a cursor, in pages of a bounded size however many events are wanted.
@@ -79,16 +121,33 @@ struct PageAnswer<'a> {
     events: Vec<&'a FormSubmission>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cursor: Option<String>,
+    /// Whether there are more events than were asked for, where no cursor leads to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    more: Option<bool>,
+}
+
+/// Prints events that no cursor follows, and says whether the limit has kept others back.
+fn print_found(global: &Global, events: &[StoredEvent], more: bool) -> anyhow::Result<Outcome> {
+    if global.json {
+        let events = events.iter().map(|stored| &stored.event).collect();
+        show::json(&PageAnswer { events, cursor: None, more: Some(more) })?;
+    } else {
+        print(global, events, None)?;
+    }
+    if more {
+        show::note(global, "more events follow: raise --limit");
+    }
+    Ok(Outcome::Done)
 }
 
 fn print(global: &Global, events: &[StoredEvent], cursor: Option<&Cursor>) -> anyhow::Result<Outcome> {
     if global.json {
         let events = events.iter().map(|stored| &stored.event).collect();
-        show::json(&PageAnswer { events, cursor: cursor.map(Cursor::to_string) })?;
+        show::json(&PageAnswer { events, cursor: cursor.map(Cursor::to_string), more: None })?;
         return Ok(Outcome::Done);
     }
     for stored in events {
-        show::raw(&stored.event.to_json())?;
+        show::raw(&show::visible_json(&stored.event.to_json()))?;
     }
     Ok(Outcome::Done)
 }
@@ -116,9 +175,11 @@ pub(crate) async fn entity(global: &Global, args: &Entity) -> anyhow::Result<Out
         show::note(global, &format!("there is no entity `{}`", args.guid));
         return Ok(Outcome::No);
     };
-    let text =
-        if global.json { serde_json::to_string(&state)? } else { serde_json::to_string_pretty(&state)? };
-    show::raw(&text)?;
+    if global.json {
+        show::json(&state)?;
+    } else {
+        show::raw(&show::visible_json(&serde_json::to_string_pretty(&state)?))?;
+    }
     Ok(Outcome::Done)
 }
 
@@ -164,10 +225,12 @@ pub(crate) async fn timeline(global: &Global, args: &Timeline) -> anyhow::Result
         let data: String = event.data.as_str().chars().take(SHOWN_DATA).collect();
         let number = (index + 1).to_string();
         let time = event.timestamp.to_string();
-        table.add_row([&number, &time, event.event_type.as_str(), event.user_id.as_str(), &data]);
+        // Escaped before the table is laid out, so that only its own line ends are left in it.
+        let cells = [&number, &time, event.event_type.as_str(), event.user_id.as_str(), &data];
+        table.add_row(cells.map(show::visible));
     }
     if !global.json {
-        show::line(&table.to_string())?;
+        show::raw(&table.to_string())?;
     }
     Ok(Outcome::Done)
 }

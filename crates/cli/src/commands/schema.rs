@@ -5,7 +5,7 @@ use veritrail_store_pg::veritrail_migrations as migrations;
 
 use crate::args::{Global, Migrate};
 use crate::connect;
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, usage};
 use crate::show;
 
 #[derive(Serialize)]
@@ -18,6 +18,12 @@ pub(crate) async fn migrate(global: &Global, args: &Migrate) -> anyhow::Result<O
     let url = connect::database_url(global)?;
     if args.status {
         return status(global, url).await;
+    }
+    if args.revert && !args.yes {
+        return Err(usage(
+            "--revert deletes the schema `veritrail` with the events, entities, trees and checkpoints of EVERY tenant; \
+             if that is meant, give --yes beside it",
+        ));
     }
     let (changed, verb) = if args.revert {
         (migrations::revert_all(url).await?, "reverted")
@@ -35,7 +41,7 @@ pub(crate) async fn migrate(global: &Global, args: &Migrate) -> anyhow::Result<O
     Ok(Outcome::Done)
 }
 
-/// Lists the migrations; the answer is no if one is missing.
+/// Lists the migrations and changes nothing; the answer is no if one is missing.
 async fn status(global: &Global, url: &str) -> anyhow::Result<Outcome> {
     let states = migrations::status(url).await?;
     if global.json {

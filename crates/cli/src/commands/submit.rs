@@ -20,6 +20,9 @@ use crate::show;
 
 /// Events that are submitted together.
 const BATCH: usize = 1_000;
+/// Bytes of text after which a batch takes no other event: a statement must stay far below the 1 GB that PostgreSQL
+/// takes, however large the events are.
+const BATCH_BYTES: usize = 16 << 20;
 /// Rejections that people are shown; `--json` has them all.
 const SHOWN_REJECTIONS: usize = 20;
 
@@ -95,12 +98,13 @@ impl Run<'_> {
     ) -> anyhow::Result<()> {
         let bar = show::progress(self.global, "submitting", None);
         loop {
-            let items = input.next_batch(BATCH)?;
+            let items = input.next_batch(BATCH, BATCH_BYTES)?;
             let Some(first) = items.first().map(|item| item.line) else { break };
             let count = u64::try_from(items.len())?;
             self.batch(session, items, submitted_by, applying).await.with_context(|| {
+                // A connection that is lost while the batch commits leaves open whether it did.
                 format!(
-                    "line {first} and those after it were not submitted (submitting the file again is safe)"
+                    "the events from line {first} on may not have been submitted (submitting the file again is safe)"
                 )
             })?;
             bar.inc(count);

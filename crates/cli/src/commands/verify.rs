@@ -1,7 +1,7 @@
 //! `verify`.
 
 use serde::Serialize;
-use veritrail_store_pg::veritrail_core::Hash;
+use veritrail_store_pg::veritrail_core::{Hash, Origin, OriginError};
 use veritrail_store_pg::veritrail_merkle::checkpoint;
 use veritrail_store_pg::veritrail_merkle::note::VerifierKey;
 use veritrail_store_pg::{ProveError, Report, Session};
@@ -24,6 +24,8 @@ struct Answer {
     unpublished_since: Option<String>,
     findings: Vec<FindingAnswer>,
     more_findings: u64,
+    /// Whether a trusted key has signed the log, up to the size of `checkpoint`.
+    signed: bool,
     ok: bool,
 }
 
@@ -69,7 +71,7 @@ pub(crate) async fn verify(global: &Global, args: &Verify) -> anyhow::Result<Out
     if global.json {
         show::json(&answer)?;
     } else {
-        print(&answer)?;
+        print(&answer, &report)?;
     }
     Ok(Outcome::from_answer(answer.ok))
 }
@@ -81,13 +83,15 @@ async fn continues(
     keys: &[VerifierKey],
     report: &Report,
 ) -> anyhow::Result<Result<(), String>> {
-    let (kept, _) = match checkpoint::open(note, keys) {
-        Ok(opened) => opened,
-        Err(error) => return Err(usage(format!("the kept checkpoint is not to be trusted: {error}"))),
-    };
-    let id = format!("/{}/{}", report.log_id, report.epoch);
-    if !kept.origin.ends_with(&id) {
-        return Ok(Err(format!("it is of {}", kept.origin)));
+    let untrusted = |reason: String| usage(format!("the kept checkpoint is not to be trusted: {reason}"));
+    let (kept, signers) = checkpoint::open(note, keys).map_err(|error| untrusted(error.to_string()))?;
+    let origin: Origin = kept.origin.parse().map_err(|error: OriginError| untrusted(error.to_string()))?;
+    // A key speaks for the logs of its own name alone, so that no trusted key can vouch for another one's log.
+    if !signers.iter().any(|key| key.name() == origin.prefix) {
+        return Err(untrusted(format!("`{}` is none of the keys that signed it", origin.prefix)));
+    }
+    if origin.log_id != report.log_id || origin.epoch != report.epoch {
+        return Ok(Err(format!("it is of {origin}")));
     }
     if kept.size > report.size {
         return Ok(Err(format!("it has size {}, the log has {}", kept.size, report.size)));
@@ -102,6 +106,7 @@ async fn continues(
 
 impl Answer {
     fn of(report: &Report) -> Self {
+        let signed = report.signatures_checked && report.checkpoint.is_some();
         let findings = report.findings.iter().map(|finding| FindingAnswer {
             kind: finding.kind(),
             position: finding.event().map(|(position, _)| position),
@@ -121,12 +126,14 @@ impl Answer {
             unpublished_since: report.unpublished_since.map(|stamp| stamp.to_string()),
             findings: findings.collect(),
             more_findings: report.more_findings,
-            ok: report.is_true(),
+            signed,
+            // Whoever names a key asks for its word: rows that are only true to themselves are no answer.
+            ok: report.is_true() && (signed || !report.signatures_checked || report.size == 0),
         }
     }
 }
 
-fn print(answer: &Answer) -> anyhow::Result<()> {
+fn print(answer: &Answer, report: &Report) -> anyhow::Result<()> {
     let rows = if answer.root.is_some() { "events recomputed" } else { "events, some of which are missing" };
     show::line(&format!("log {} (epoch {}): {} {rows}", answer.log_id, answer.epoch, answer.size))?;
     let root = answer.root.map_or_else(|| "unknown: rows are missing".to_owned(), |root| root.to_string());
@@ -150,5 +157,21 @@ fn print(answer: &Answer) -> anyhow::Result<()> {
     if answer.more_findings > 0 {
         show::line(&format!("  and {} more findings", answer.more_findings))?;
     }
-    show::line(if answer.ok { "verified: nothing was changed" } else { "NOT verified" })
+    show::line(&verdict(answer, report))
+}
+
+/// The last line, which says no more than what was checked.
+fn verdict(answer: &Answer, report: &Report) -> String {
+    match &answer.checkpoint {
+        _ if !answer.findings.is_empty() => "NOT verified".to_owned(),
+        _ if !report.signatures_checked => "true to itself: no signature was checked (no --key)".to_owned(),
+        None if !answer.ok => "NOT verified: no checkpoint is signed by a trusted key".to_owned(),
+        Some(CheckpointAnswer { size, .. }) if answer.unpublished > 0 => {
+            let unpublished = answer.unpublished;
+            format!(
+                "verified: the first {size} events are signed and were not changed; {unpublished} are not signed yet"
+            )
+        }
+        _ => "verified: nothing was changed".to_owned(),
+    }
 }

@@ -55,10 +55,12 @@ impl Input {
         Ok(Self { path: path.to_owned(), line: blank, source: Source::Lines(reader) })
     }
 
-    /// The next events, `count` at most; none at the end. Empty lines are passed over.
-    pub(super) fn next_batch(&mut self, count: usize) -> anyhow::Result<Vec<Item>> {
+    /// The next events, `count` at most, until their text has `bytes` bytes; none at the end. Empty lines are passed
+    /// over.
+    pub(super) fn next_batch(&mut self, count: usize, bytes: usize) -> anyhow::Result<Vec<Item>> {
         let mut items = Vec::with_capacity(count);
-        while items.len() < count {
+        let mut taken = 0;
+        while items.len() < count && taken < bytes {
             let text = match &mut self.source {
                 Source::Array(values) => values.pop_front().map(|value| Ok(value.get().to_owned())),
                 Source::Lines(reader) => {
@@ -70,6 +72,7 @@ impl Input {
             if matches!(&text, Ok(text) if text.trim().is_empty()) {
                 continue;
             }
+            taken += text.as_ref().map_or(0, String::len);
             let guid = text.as_ref().ok().and_then(|text| guid_of(text));
             items.push(Item { line: self.line, text, guid });
         }
