@@ -109,3 +109,16 @@ async fn kept_checkpoint_counts_by_the_key_of_its_log() {
         assert_eq!(ran.stderr.contains("`example.org/registry` is none of the keys"), code == 2, "{ran:?}");
     }
 }
+
+/// A log that was removed whole leaves nothing to recompute: what was kept outside says that there was one.
+#[tokio::test]
+async fn kept_checkpoint_says_that_there_was_a_log() {
+    let register = Register::with_events(3).await;
+    let (key, file) = (register.verifier_key(), register.path("kept"));
+    let note = register.run(&["checkpoint", "--signing-key", &register.key_file()]).stdout;
+    fs::write(&file, note).unwrap();
+    let empty = Register::create().await;
+    let ran = empty.run(&["verify", "--key", &key, "--since-checkpoint", &file]);
+    assert_eq!((ran.code, ran.stdout.starts_with("NOT verified")), (Some(1), true), "{ran:?}");
+    assert_eq!(empty.run(&["verify", "--key", &key]).code, Some(2));
+}

@@ -17,6 +17,7 @@ struct Answer {
     log: &'static str,
     log_id: String,
     epoch: u32,
+    replica: bool,
     size: u64,
     root: Option<Hash>,
     checkpoint: Option<CheckpointAnswer>,
@@ -52,6 +53,13 @@ pub(crate) async fn verify(global: &Global, args: &Verify) -> anyhow::Result<Out
     let store = connect::store(global)?;
     let mut session = connect::session(&store).await?;
     let Some(report) = session.verify(&keys).await? else {
+        if let Some(path) = &args.since_checkpoint {
+            let kept = path.display();
+            let message =
+                format!("the tenant `{}` has no log, but {kept} is a checkpoint of one", global.tenant);
+            show::line(&format!("NOT verified: {message}"))?;
+            return Ok(Outcome::No);
+        }
         return Err(usage(format!("the tenant `{}` has no log yet", global.tenant)));
     };
     let mut answer = Answer::of(&report);
@@ -117,6 +125,7 @@ impl Answer {
             log: "events",
             log_id: report.log_id.to_string(),
             epoch: report.epoch.0,
+            replica: report.replica,
             size: report.size,
             root: report.root,
             checkpoint: report
@@ -135,7 +144,8 @@ impl Answer {
 
 fn print(answer: &Answer, report: &Report) -> anyhow::Result<()> {
     let rows = if answer.root.is_some() { "events recomputed" } else { "events, some of which are missing" };
-    show::line(&format!("log {} (epoch {}): {} {rows}", answer.log_id, answer.epoch, answer.size))?;
+    let life = if answer.replica { "a replica, epoch" } else { "epoch" };
+    show::line(&format!("log {} ({life} {}): {} {rows}", answer.log_id, answer.epoch, answer.size))?;
     let root = answer.root.map_or_else(|| "unknown: rows are missing".to_owned(), |root| root.to_string());
     show::line(&format!("  root        {root}"))?;
     let checkpoint = match &answer.checkpoint {
