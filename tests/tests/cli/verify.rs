@@ -23,6 +23,7 @@ async fn verify_names_what_was_changed() {
         "logId",
         "moreFindings",
         "ok",
+        "replica",
         "root",
         "signed",
         "size",
