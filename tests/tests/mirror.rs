@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use veritrail_store_pg::{
-    AppendError, Applying, FileSigner, HistoryError, MirrorError, MirrorLimits, PgEventStore, PublishError,
-    SubmitError, WithoutMemory,
+    AppendError, Applying, FileSigner, HistoryError, IntegrityError, MirrorError, MirrorLimits, PgEventStore,
+    ProveError, PublishError, SubmitError, WithoutMemory,
 };
 use veritrail_sync::PageError;
 use veritrail_tests::database::TestDatabase;
@@ -115,7 +115,15 @@ async fn a_page_that_was_changed_is_refused_and_the_pages_before_it_stay() {
 async fn a_page_with_a_gap_is_refused() {
     let pair = Pair::with(500).await;
     pair.tamper("DELETE FROM veritrail.events WHERE guid = 'e250'").await;
-    assert!(pair.mirror(ALL).await.is_err());
+    let refused = pair.mirror(ALL).await;
+    // An origin that lacks an event finds that it cannot prove the page, before the page is looked at.
+    assert!(
+        matches!(
+            refused,
+            Err(MirrorError::Prove(ProveError::Integrity(IntegrityError::Proof { size: 500, .. })))
+        ),
+        "{refused:?}"
+    );
     let replica = store(&pair.replica, "copy");
     let head = replica.session().await.unwrap().tree_head().await.unwrap().unwrap();
     assert_eq!(head.size().0, 200);
