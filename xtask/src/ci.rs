@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use crate::pg::{Way, binaries, container};
 use crate::test_run::{self, refuse_skips};
 use crate::workspace::Workspace;
-use crate::{process, tidy};
+use crate::{package, process, tidy};
 
 /// What a test may go without: not every machine has a container engine, and Citus is nobody's to install.
 const ALLOWED_SKIPS: [&str; 2] = ["no container engine", "no CITUS_URL"];
@@ -37,7 +37,7 @@ pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
         ("cargo xtask test", test),
         ("integration tests on a container", test_on_container),
         ("cargo doc", doc),
-        ("cargo package", package),
+        ("cargo package", |workspace| package::run(workspace).map(|()| Ending::Passed)),
     ];
     let mut finished = Vec::new();
     for (name, step) in steps {
@@ -102,20 +102,6 @@ fn test_on_container(workspace: &Workspace) -> anyhow::Result<Ending> {
 fn doc(workspace: &Workspace) -> anyhow::Result<Ending> {
     let mut command = workspace.cargo();
     command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
-    process::run(&mut command)?;
-    Ok(Ending::Passed)
-}
-
-/// What downstream teams would get from a registry builds by itself. On a CI machine the tree must be committed.
-fn package(workspace: &Workspace) -> anyhow::Result<Ending> {
-    let mut command = workspace.cargo();
-    command.args(["package", "--workspace"]);
-    for package in workspace.packages.iter().filter(|package| !package.publishable) {
-        command.args(["--exclude", &package.name]);
-    }
-    if env::var_os("CI").is_none() {
-        command.arg("--allow-dirty");
-    }
     process::run(&mut command)?;
     Ok(Ending::Passed)
 }

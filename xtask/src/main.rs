@@ -11,6 +11,7 @@ mod databases;
 mod db;
 mod demo;
 mod migrate;
+mod package;
 mod pg;
 mod process;
 mod run;

@@ -59,6 +59,7 @@ pub(crate) struct Locked {
 }
 
 /// Locks the log and reads its newest head, which is checked before anything is built on it.
+#[tracing::instrument(name = "append.lock", skip_all)]
 pub(crate) async fn lock(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
@@ -82,6 +83,7 @@ pub(crate) struct Effects {
 }
 
 /// Writes events that have their positions, stamps and leaves, and everything that belongs to them.
+#[tracing::instrument(name = "append.write", skip_all, fields(events = events.len()))]
 pub(crate) async fn write(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,

@@ -103,6 +103,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// [`MirrorError`]; pages taken before stay, and the next call goes on from there.
+    #[tracing::instrument(name = "mirror", skip_all)]
     pub async fn mirror(
         &mut self,
         origin: &mut Session<'_>,

@@ -124,6 +124,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// [`PublishError`]: nothing was signed.
+    #[tracing::instrument(name = "publish", skip_all)]
     pub async fn publish(
         &mut self,
         signer: &Arc<FileSigner>,

@@ -117,6 +117,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// [`SubmitError`]: nothing of the batch was stored, unless the connection was lost while committing.
+    #[tracing::instrument(name = "submit", skip_all, fields(events = events.len()))]
     pub async fn submit(
         &mut self,
         events: &[FormSubmission],

@@ -253,6 +253,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// [`AccessError`] where the database cannot be asked. What is found is no error but in the report.
+    #[tracing::instrument(name = "verify", skip_all)]
     pub async fn verify(&mut self, trusted: &[VerifierKey]) -> Result<Option<Report>, AccessError> {
         let tenant = self.tenant;
         let Some(log) = self.log().await? else {

@@ -31,6 +31,7 @@ pub(crate) struct Judgement {
 }
 
 /// Judges a batch by what the connection's snapshot shows.
+#[tracing::instrument(name = "submit.judge", skip_all)]
 pub(crate) async fn judge(
     connection: &mut AsyncPgConnection,
     batch: &Batch<'_>,
