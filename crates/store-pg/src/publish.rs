@@ -138,9 +138,8 @@ impl Session<'_> {
             return Err(PublishError::Replica);
         }
         let origin = Origin { prefix: signer.name().to_owned(), log_id: log.log_id, epoch: log.epoch };
-        let published = self.newest_of_any_epoch(log.epoch).await?;
         if !signer.has_memory() && without_memory == WithoutMemory::Refuse {
-            let published = published.map_or(0, |(_, row)| row.size);
+            let published = self.newest_of_any_epoch(log.epoch).await?.map_or(0, |(_, row)| row.size);
             return Err(PublishError::NoMemory { origin, published });
         }
         let memory = lock_memory(signer, &origin).await?;
