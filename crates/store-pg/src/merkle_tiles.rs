@@ -183,6 +183,16 @@ pub(crate) async fn level_hashes(
     Ok(hashes)
 }
 
+/// The tiles of one level.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn of_level<'a>(tenant: &'a str, log: &'a str, epoch: i32, level: i16) -> _ {
+    merkle_tiles::table
+        .filter(merkle_tiles::tenant_id.eq(tenant))
+        .filter(merkle_tiles::log.eq(log))
+        .filter(merkle_tiles::epoch.eq(epoch))
+        .filter(merkle_tiles::level.eq(level))
+}
+
 async fn tile_roots(
     connection: &mut AsyncPgConnection,
     tree: TreeOf<'_>,
@@ -190,17 +200,14 @@ async fn tile_roots(
     begin: u64,
     end: u64,
 ) -> Result<Vec<Hash>, AccessError> {
-    let rows: Vec<Vec<u8>> = merkle_tiles::table
-        .filter(merkle_tiles::tenant_id.eq(tree.tenant.as_str()))
-        .filter(merkle_tiles::log.eq(LogName::Events.as_str()))
-        .filter(merkle_tiles::epoch.eq(to_integer(tree.epoch)))
-        .filter(merkle_tiles::level.eq(i16::from(level)))
-        .filter(merkle_tiles::tile_index.ge(to_bigint(begin)))
-        .filter(merkle_tiles::tile_index.lt(to_bigint(end)))
-        .order(merkle_tiles::tile_index)
-        .select(merkle_tiles::root)
-        .load(connection)
-        .await?;
+    let rows: Vec<Vec<u8>> =
+        of_level(tree.tenant.as_str(), LogName::Events.as_str(), to_integer(tree.epoch), i16::from(level))
+            .filter(merkle_tiles::tile_index.ge(to_bigint(begin)))
+            .filter(merkle_tiles::tile_index.lt(to_bigint(end)))
+            .order(merkle_tiles::tile_index)
+            .select(merkle_tiles::root)
+            .load(connection)
+            .await?;
     let key = format!("level {level}, tiles {begin}..{end}");
     let place = Place { table: "merkle_tiles", key: &key };
     rows.iter().map(|hash| Ok(place.hash("root", hash)?)).collect()
@@ -217,17 +224,14 @@ pub(crate) async fn stored_tiles(
     begin: u64,
     end: u64,
 ) -> Result<Vec<TileRow>, AccessError> {
-    let rows = merkle_tiles::table
-        .filter(merkle_tiles::tenant_id.eq(tree.tenant.as_str()))
-        .filter(merkle_tiles::log.eq(LogName::Events.as_str()))
-        .filter(merkle_tiles::epoch.eq(to_integer(tree.epoch)))
-        .filter(merkle_tiles::level.eq(i16::from(level)))
-        .filter(merkle_tiles::tile_index.ge(to_bigint(begin)))
-        .filter(merkle_tiles::tile_index.lt(to_bigint(end)))
-        .order(merkle_tiles::tile_index)
-        .select((merkle_tiles::tile_index, merkle_tiles::root, merkle_tiles::hashes))
-        .load(connection)
-        .await?;
+    let rows =
+        of_level(tree.tenant.as_str(), LogName::Events.as_str(), to_integer(tree.epoch), i16::from(level))
+            .filter(merkle_tiles::tile_index.ge(to_bigint(begin)))
+            .filter(merkle_tiles::tile_index.lt(to_bigint(end)))
+            .order(merkle_tiles::tile_index)
+            .select((merkle_tiles::tile_index, merkle_tiles::root, merkle_tiles::hashes))
+            .load(connection)
+            .await?;
     Ok(rows)
 }
 
@@ -238,16 +242,13 @@ pub(crate) async fn first_from(
     level: u8,
     begin: u64,
 ) -> Result<Option<u64>, AccessError> {
-    let index: Option<i64> = merkle_tiles::table
-        .filter(merkle_tiles::tenant_id.eq(tree.tenant.as_str()))
-        .filter(merkle_tiles::log.eq(LogName::Events.as_str()))
-        .filter(merkle_tiles::epoch.eq(to_integer(tree.epoch)))
-        .filter(merkle_tiles::level.eq(i16::from(level)))
-        .filter(merkle_tiles::tile_index.ge(to_bigint(begin)))
-        .order(merkle_tiles::tile_index)
-        .select(merkle_tiles::tile_index)
-        .first(connection)
-        .await
-        .optional()?;
+    let index: Option<i64> =
+        of_level(tree.tenant.as_str(), LogName::Events.as_str(), to_integer(tree.epoch), i16::from(level))
+            .filter(merkle_tiles::tile_index.ge(to_bigint(begin)))
+            .order(merkle_tiles::tile_index)
+            .select(merkle_tiles::tile_index)
+            .first(connection)
+            .await
+            .optional()?;
     Ok(index.and_then(|index| u64::try_from(index).ok()))
 }
