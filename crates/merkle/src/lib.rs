@@ -1,5 +1,5 @@
 //! The history tree of RFC 6962 and RFC 9162 (a Merkle tree over an append-only log): hashing, compact
-//! ranges, inclusion, consistency and range proofs, and, with the feature `note`, the signed notes and
+//! ranges, inclusion, consistency, range and set proofs, and, with the feature `note`, the signed notes and
 //! checkpoints of C2SP.
 //!
 //! It is a pure library: it does no I/O, reads no clock and draws no randomness. It knows nothing of events,
@@ -10,7 +10,7 @@
 //! * [`struct@Hash`], [`TreeHasher`], [`Sha256Hasher`]: how leaves and nodes are hashed.
 //! * [`CompactRange`], [`NodeId`], [`root_of_leaves`]: construction.
 //! * [`proof`]: which nodes a proof needs, apart from fetching them.
-//! * [`verify_inclusion`], [`verify_consistency`], [`verify_range`]: verification, which shares no code with
+//! * [`verify_inclusion`], [`verify_consistency`], [`verify_range`], [`verify_set`]: verification, which shares no code with
 //!   construction.
 //! * `note`, `checkpoint` (feature `note`): C2SP signed-note and tlog-checkpoint.
 //!
@@ -61,7 +61,7 @@ pub use hash::{Hash, ParseHashError};
 pub use hasher::{Sha256Hasher, TreeHasher};
 pub use node::NodeId;
 pub use range::{CompactRange, RangeError, root_of_leaves};
-pub use verify::{VerifyError, verify_consistency, verify_inclusion, verify_range};
+pub use verify::{VerifyError, verify_consistency, verify_inclusion, verify_range, verify_set};
 
 /// The largest tree size, 2^63 leaves: what fits a signed 64-bit column, and leaves the arithmetic of `u64` a
 /// spare bit.
