@@ -12,6 +12,7 @@
 //! * [`proof`]: which nodes a proof needs, apart from fetching them.
 //! * [`verify_inclusion`], [`verify_consistency`], [`verify_range`], [`verify_set`]: verification, which shares no code with
 //!   construction.
+//! * [`tile`]: the tiles of C2SP's tiled logs.
 //! * `note`, `checkpoint` (feature `note`): C2SP signed-note and tlog-checkpoint.
 //!
 //! ```
@@ -56,6 +57,7 @@ pub mod checkpoint;
 #[cfg(feature = "note")]
 pub mod note;
 pub mod proof;
+pub mod tile;
 
 pub use hash::{Hash, ParseHashError};
 pub use hasher::{Sha256Hasher, TreeHasher};

@@ -9,4 +9,5 @@ mod proofs;
 mod ranges;
 mod reference;
 mod sets;
+mod tiles;
 mod vectors;
