@@ -13,7 +13,8 @@
 //! * [`verify_inclusion`], [`verify_consistency`], [`verify_range`], [`verify_set`]: verification, which shares no code with
 //!   construction.
 //! * [`tile`]: the tiles of C2SP's tiled logs.
-//! * `note`, `checkpoint` (feature `note`): C2SP signed-note and tlog-checkpoint.
+//! * `note`, `checkpoint`, `cosignature`, `tlog_proof` (feature `note`): C2SP's signed notes, the checkpoints
+//!   of logs, what witnesses sign about them, and proofs that carry all of it.
 //!
 //! ```
 //! use veritrail_merkle::{CompactRange, Hash, Sha256Hasher, TreeHasher, proof, root_of_leaves, verify_inclusion};
@@ -46,6 +47,7 @@
 
 extern crate alloc;
 
+mod decimal;
 mod hash;
 mod hasher;
 mod node;
@@ -55,9 +57,13 @@ mod verify;
 #[cfg(feature = "note")]
 pub mod checkpoint;
 #[cfg(feature = "note")]
+pub mod cosignature;
+#[cfg(feature = "note")]
 pub mod note;
 pub mod proof;
 pub mod tile;
+#[cfg(feature = "note")]
+pub mod tlog_proof;
 
 pub use hash::{Hash, ParseHashError};
 pub use hasher::{Sha256Hasher, TreeHasher};

@@ -226,7 +226,10 @@ fn malformed_keys_are_refused() {
     assert_eq!(verifier(&format!("{GO_VKEY}=")), Err(KeyError::Format));
     assert_eq!(verifier(&format!("{GO_VKEY}AAAA")), Err(KeyError::Format));
     assert_eq!(verifier(&format!("PeterNeumann+c74f20a3+{}", &encoded[..40])), Err(KeyError::Format));
-    assert_eq!(verifier(&GO_VKEY.replace("+AR", "+BR")), Err(KeyError::SignatureType(5)));
+    assert_eq!(
+        verifier(&GO_VKEY.replace("+AR", "+BR")),
+        Err(KeyError::SignatureType { expected: 1, actual: 5 })
+    );
     let id = |bytes| KeyId(bytes);
     let wrong = KeyError::Id { expected: id([0xc7, 0x4f, 0x20, 0xa3]), actual: id([0xc7, 0x4f, 0x20, 0xa4]) };
     assert_eq!(verifier(&GO_VKEY.replace("20a3", "20a4")), Err(wrong.clone()));

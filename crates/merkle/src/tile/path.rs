@@ -6,6 +6,7 @@ use core::fmt;
 use core::str::FromStr;
 
 use super::{TILE_WIDTH, TileError, TileId, TileKind};
+use crate::decimal;
 
 /// The digits of one group of an index.
 const GROUP_DIGITS: usize = 3;
@@ -39,7 +40,7 @@ impl FromStr for TileId {
 fn parse(path: &str) -> Option<TileId> {
     let (kind, rest) = path.strip_prefix("tile/")?.split_once('/')?;
     let (index, width) = match rest.split_once(".p/") {
-        Some((index, width)) => (index, parse_number(width)?),
+        Some((index, width)) => (index, decimal::parse(width)?),
         None => (rest, u64::from(TILE_WIDTH)),
     };
     // A full tile has no width in its path.
@@ -48,7 +49,7 @@ fn parse(path: &str) -> Option<TileId> {
     if kind == "entries" {
         return TileId::entries(index, width).ok();
     }
-    TileId::hashes(u8::try_from(parse_number(kind)?).ok()?, index, width).ok()
+    TileId::hashes(u8::try_from(decimal::parse(kind)?).ok()?, index, width).ok()
 }
 
 /// Reads `x001/x234/067` and the like: groups of three digits, each but the last with an `x`, none in front that
@@ -69,11 +70,4 @@ fn push_group(index: u64, digits: &str) -> Option<u64> {
     let is_group = digits.len() == GROUP_DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit());
     let group: u64 = if is_group { digits.parse().ok()? } else { return None };
     index.checked_mul(1000)?.checked_add(group)
-}
-
-/// Reads a decimal number without a sign or leading zeros.
-fn parse_number(text: &str) -> Option<u64> {
-    let is_canonical =
-        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    if is_canonical { text.parse().ok() } else { None }
 }
