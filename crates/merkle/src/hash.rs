@@ -1,6 +1,6 @@
-//! The 32-byte hash of a leaf or node, and its texts (hex, base64, serde).
+//! The 32-byte hash of a leaf or node, and its texts (hex, base64).
 //!
-//! How a hash is computed is not here but in `hasher`.
+//! How a hash is computed is not here but in `hasher`; its serde form is in `serde_forms`.
 
 use alloc::string::String;
 use core::fmt;
@@ -126,37 +126,6 @@ impl FromStr for Hash {
             }
             Err(_) => Err(ParseHashError::Hex),
         }
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for Hash {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-#[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for Hash {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(HexVisitor)
-    }
-}
-
-/// Reads a hash from a string that need not outlive the call, which a derived `&str` field would demand.
-#[cfg(feature = "serde")]
-struct HexVisitor;
-
-#[cfg(feature = "serde")]
-impl serde::de::Visitor<'_> for HexVisitor {
-    type Value = Hash;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a hash of 64 hex digits")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Hash, E> {
-        text.parse().map_err(E::custom)
     }
 }
 

@@ -61,6 +61,8 @@ pub mod cosignature;
 #[cfg(feature = "note")]
 pub mod note;
 pub mod proof;
+#[cfg(feature = "serde")]
+pub mod serde_forms;
 pub mod tile;
 #[cfg(feature = "note")]
 pub mod tlog_proof;

@@ -281,6 +281,15 @@ impl Signature {
     }
 }
 
+/// As [`Note::parse`].
+impl FromStr for Note {
+    type Err = NoteError;
+
+    fn from_str(note: &str) -> Result<Self, Self::Err> {
+        Self::parse(note)
+    }
+}
+
 /// Reads what `Display` writes: a signature line without its newline, such as a witness answers with.
 impl FromStr for Signature {
     type Err = NoteError;

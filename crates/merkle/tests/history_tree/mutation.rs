@@ -10,6 +10,9 @@ use veritrail_merkle::{Hash, Sha256Hasher, verify_consistency, verify_inclusion,
 
 use crate::reference::{Tree, leaf_hash};
 
+/// Positions and leaf hashes.
+type Set = Vec<(u64, Hash)>;
+
 fn flip(hash: &Hash, bit: usize) -> Hash {
     let mut bytes = *hash.as_bytes();
     bytes[bit / 8 % 32] ^= 1 << (bit % 8);
@@ -167,9 +170,9 @@ pub(crate) fn refuse_spoilt_set(tree: &impl Tree, set: &[u64], size: u64, proof:
 
 /// The set with each of its positions moved and each of its leaves changed, left out, given twice (also with
 /// another hash the second time) or swapped with the next; with one more at the end; reversed; empty.
-fn spoilt_set(leaves: &[(u64, Hash)]) -> Vec<Vec<(u64, Hash)>> {
+fn spoilt_set(leaves: &[(u64, Hash)]) -> Vec<Set> {
     let mut sets = Vec::new();
-    let mut push = |change: &dyn Fn(&mut Vec<(u64, Hash)>)| {
+    let mut push = |change: &dyn Fn(&mut Set)| {
         let mut set = leaves.to_vec();
         change(&mut set);
         if set != leaves {
