@@ -14,11 +14,11 @@ use crate::notes::signer;
 /// The value comes back from its JSON, which is `json`; from a string that had to be unescaped as well, which cannot be
 /// borrowed from its source.
 fn round_trip<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, json: &str) {
-    assert_eq!(serde_json::to_string(value).unwrap(), json);
-    assert_eq!(&serde_json::from_str::<T>(json).unwrap(), value);
+    assert_eq!(serde_json::to_string(value).expect("writes"), json);
+    assert_eq!(&serde_json::from_str::<T>(json).expect("reads"), value);
     if json.starts_with('"') {
         let escaped = format!("\"\\u{:04x}{}", json.as_bytes()[1], &json[2..]);
-        assert_eq!(&serde_json::from_str::<T>(&escaped).unwrap(), value);
+        assert_eq!(&serde_json::from_str::<T>(&escaped).expect("reads"), value);
     }
 }
 
