@@ -4,8 +4,8 @@
 
 use veritrail_merkle::proof::{plan_consistency, plan_inclusion, plan_range, plan_set};
 use veritrail_merkle::{
-    Hash, MAX_TREE_SIZE, Sha256Hasher, TreeHasher as _, VerifyError, verify_consistency, verify_inclusion,
-    verify_range, verify_set,
+    CompactRange, Hash, MAX_TREE_SIZE, Sha256Hasher, TreeHasher as _, VerifyError, verify_consistency,
+    verify_inclusion, verify_range, verify_set,
 };
 
 /// Numbers and hashes, read from the front of the input for as long as there is any.
@@ -137,6 +137,43 @@ pub fn verify_consistency_like_the_rfc(data: &[u8]) {
     };
     assert_eq!(verified.is_ok(), (old_computed, new_computed) == (old_root, new_root));
     assert_eq!(check(&old_computed, &new_computed), Ok(()));
+}
+
+/// Ranges: a page with leaves is the set of its leaves, and one without is the frontier of the whole tree.
+pub fn verify_range_like_a_set(data: &[u8]) {
+    let mut input = Input(data);
+    let (size, begin, count) = (input.number(), input.number(), usize::from(input.byte() % 9));
+    // Mostly near the end of the tree, where pages end.
+    let begin = if input.byte() % 2 == 0 { begin } else { size.wrapping_sub(begin % 9) };
+    let leaves = input.hashes(count);
+    let end = begin.checked_add(count as u64);
+    let plan = end.map(|end| plan_range(begin, end, size));
+    let length = match &plan {
+        Some(Ok(plan)) if input.byte() % 8 > 0 => plan.proof_len(),
+        _ => usize::from(input.byte()),
+    };
+    let (proof, root) = (input.hashes(length), input.hash());
+    let check = |root: &Hash| verify_range(&Sha256Hasher, begin, size, &leaves, &proof, root);
+    let computed = match check(&root) {
+        Err(VerifyError::RootMismatch { computed, .. }) => computed,
+        Ok(()) => root,
+        Err(_) => {
+            let is_possible = plan.is_some_and(|plan| plan.is_ok_and(|plan| plan.proof_len() == proof.len()));
+            return assert!(!is_possible);
+        }
+    };
+    assert_eq!(check(&computed), Ok(()));
+    if leaves.is_empty() {
+        let frontier = CompactRange::from_parts(0, size, proof.clone()).expect("the proof is the frontier");
+        return assert_eq!(frontier.root(&Sha256Hasher), Some(computed));
+    }
+    let set: Vec<(u64, Hash)> = (begin..).zip(leaves.iter().copied()).collect();
+    assert_eq!(verify_set(&Sha256Hasher, size, &set, &proof, &computed), Ok(()));
+    let mut other = leaves.clone();
+    other.swap(0, count - 1);
+    if other != leaves {
+        assert!(verify_range(&Sha256Hasher, begin, size, &other, &proof, &computed).is_err());
+    }
 }
 
 /// Sets: any positions; what is accepted is refused when any part of it changes, and a page is its set.
