@@ -93,6 +93,22 @@ fn the_signed_message_is_the_specified_one() {
 }
 
 #[test]
+fn a_time_that_no_clock_has_is_refused_although_it_was_signed() {
+    use ed25519_dalek::Signer as _;
+    let (witness, body) = (cosigner("witness", 2), checkpoint().to_body().unwrap());
+    let signed_at = |time: u64| {
+        let message = format!("cosignature/v1\ntime {time}\n{body}");
+        let signature = ed25519_dalek::SigningKey::from_bytes(&[2; 32]).sign(message.as_bytes()).to_bytes();
+        let encoded = STANDARD.encode([&witness.id().0[..], &time.to_be_bytes(), &signature].concat());
+        let line = format!("\u{2014} witness {encoded}").parse::<Signature>().unwrap();
+        cosignatures(&note_of(&checkpoint(), &[line]), &[witness.witness_key()]).map(|found| found[0].time)
+    };
+    assert_eq!(signed_at(MAX_TIME), Ok(MAX_TIME));
+    let bad = NoteError::BadSignature { name: "witness".into(), key_id: witness.id() };
+    assert_eq!(signed_at(MAX_TIME + 1), Err(CosignatureError::Checkpoint(CheckpointError::Note(bad))));
+}
+
+#[test]
 fn keys_of_logs_and_of_witnesses_are_not_taken_for_each_other() {
     let (log, witness) = (signer("name", 1), cosigner("name", 1));
     assert_eq!(log.verifier_key().public_key(), witness.witness_key().public_key());
