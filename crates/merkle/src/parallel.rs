@@ -26,29 +26,35 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelRefIterator as _, IntoParallelRefMutIterator as _,
+    ParallelIterator as _,
+};
 
 use crate::range::bulk::{Inner, blocks};
 use crate::{CompactRange, Hash, NodeId, TreeHasher};
 
-/// How many blocks are hashed before their nodes are shown: a bound on the memory (4 MiB for leaf hashes, 8 MiB for
+/// How many blocks are hashed before their nodes are shown: a bound on the memory (2 MiB for leaf hashes, 4 MiB for
 /// entries), large enough that threads seldom wait for the last block.
-const BLOCKS_IN_FLIGHT: usize = 128;
+const BLOCKS_IN_FLIGHT: usize = 64;
 
 /// The root of the tree that has exactly these leaves.
 #[must_use]
 pub fn root_of_leaves<H: TreeHasher + Sync>(hasher: &H, leaf_hashes: &[Hash]) -> Hash {
-    let mut range = CompactRange::empty(0);
-    append_leaves(&mut range, hasher, leaf_hashes, |_, _| ());
-    range.root(hasher).expect("the range begins at 0")
+    root_of_blocks(hasher, leaf_hashes.len(), Inner::default, |inner, block| {
+        let leaf_hashes = &leaf_hashes[block];
+        inner.fill(hasher, leaf_hashes);
+        inner.root(leaf_hashes)
+    })
 }
 
 /// The root of the tree that has exactly the leaves of these entries.
 #[must_use]
 pub fn root_of_entries<H: TreeHasher + Sync, E: AsRef<[u8]> + Sync>(hasher: &H, entries: &[E]) -> Hash {
-    let mut range = CompactRange::empty(0);
-    append_entries(&mut range, hasher, entries, |_, _| ());
-    range.root(hasher).expect("the range begins at 0")
+    root_of_blocks(hasher, entries.len(), HashedEntries::default, |hashed, block| {
+        hashed.fill(hasher, &entries[block]);
+        hashed.inner.root(&hashed.leaf_hashes)
+    })
 }
 
 /// Appends leaves to `range`, as [`CompactRange::append_leaves`] does.
@@ -62,14 +68,13 @@ pub fn append_leaves<H: TreeHasher + Sync>(
     mut visit: impl FnMut(NodeId, Hash),
 ) {
     range.check_room(leaf_hashes.len());
+    // Kept from batch to batch: memory that is given back has to be mapped again, page by page.
+    let mut hashed: Vec<Inner> = Vec::new();
     for batch in batches(range.end(), leaf_hashes.len()) {
-        let hash_block = |block: &Range<usize>| {
-            let mut inner = Inner::default();
-            inner.fill(hasher, &leaf_hashes[block.clone()]);
-            inner
-        };
-        let hashed: Vec<Inner> = batch.par_iter().map(hash_block).collect();
-        for (block, inner) in batch.into_iter().zip(&hashed) {
+        hashed.resize_with(batch.len(), Inner::default);
+        let pairs = hashed.par_iter_mut().zip(&batch);
+        pairs.for_each(|(inner, block)| inner.fill(hasher, &leaf_hashes[block.clone()]));
+        for (inner, block) in hashed.iter().zip(batch) {
             range.append_block(hasher, &leaf_hashes[block], inner, &mut visit);
         }
     }
@@ -86,18 +91,48 @@ pub fn append_entries<H: TreeHasher + Sync, E: AsRef<[u8]> + Sync>(
     mut visit: impl FnMut(NodeId, Hash),
 ) {
     range.check_room(entries.len());
+    let mut hashed: Vec<HashedEntries> = Vec::new();
     for batch in batches(range.end(), entries.len()) {
-        let hash_block = |block: &Range<usize>| {
-            let (mut leaf_hashes, mut inner) = (Vec::with_capacity(block.len()), Inner::default());
-            hasher.hash_leaves(&entries[block.clone()], &mut leaf_hashes);
-            inner.fill(hasher, &leaf_hashes);
-            (leaf_hashes, inner)
-        };
-        let hashed: Vec<(Vec<Hash>, Inner)> = batch.par_iter().map(hash_block).collect();
-        for (leaf_hashes, inner) in &hashed {
+        hashed.resize_with(batch.len(), HashedEntries::default);
+        let pairs = hashed.par_iter_mut().zip(&batch);
+        pairs.for_each(|(hashed, block)| hashed.fill(hasher, &entries[block.clone()]));
+        for HashedEntries { leaf_hashes, inner } in &hashed {
             range.append_block(hasher, leaf_hashes, inner, &mut visit);
         }
     }
+}
+
+/// The hashes of a block of entries.
+#[derive(Default)]
+struct HashedEntries {
+    leaf_hashes: Vec<Hash>,
+    inner: Inner,
+}
+
+impl HashedEntries {
+    fn fill<H: TreeHasher, E: AsRef<[u8]>>(&mut self, hasher: &H, entries: &[E]) {
+        self.leaf_hashes.clear();
+        hasher.hash_leaves(entries, &mut self.leaf_hashes);
+        self.inner.fill(hasher, &self.leaf_hashes);
+    }
+}
+
+/// The root of a tree of so many leaves whose blocks have the roots that `root_of` works out. It is given memory that
+/// one thread uses for block after block, so that only the roots remain.
+fn root_of_blocks<H: TreeHasher + Sync, M: Send>(
+    hasher: &H,
+    leaves: usize,
+    memory: impl Fn() -> M + Sync + Send,
+    root_of: impl Fn(&mut M, Range<usize>) -> Hash + Sync + Send,
+) -> Hash {
+    let blocks: Vec<Range<usize>> = blocks(0, leaves).collect();
+    let roots: Vec<Hash> =
+        blocks.par_iter().map_init(memory, |memory, block| root_of(memory, block.clone())).collect();
+    let mut range = CompactRange::empty(0);
+    for (block, root) in blocks.iter().zip(roots) {
+        range.append_root(hasher, block.len(), root, &mut |_, _| ());
+    }
+    range.root(hasher).expect("the range begins at 0")
 }
 
 /// The blocks that so many leaves from position `begin` on fall into, in groups of at most [`BLOCKS_IN_FLIGHT`].

@@ -2,6 +2,9 @@
 //!
 //! Not here: which kind of tree a log has. Its identity says so, see [`TreeHasher::HASH_ALG`].
 
+#[cfg(feature = "blake3-lanes")]
+use alloc::vec::Vec;
+
 use super::TreeHasher;
 use crate::Hash;
 
@@ -70,7 +73,7 @@ impl TreeHasher for Blake3Hasher {
     }
 
     #[cfg(feature = "blake3-lanes")]
-    fn hash_level(&self, nodes: &[Hash], parents: &mut alloc::vec::Vec<Hash>) {
+    fn hash_level(&self, nodes: &[Hash], parents: &mut Vec<Hash>) {
         lanes::hash_level(nodes, parents);
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! How several messages are hashed at once is not here but in `lanes`.
 
-#[cfg(all(feature = "simd", any(target_arch = "x86", target_arch = "x86_64")))]
+#[cfg(all(feature = "simd", target_arch = "x86_64"))]
 mod lanes;
 
 /// No kernel for this processor, or none wanted: every message by itself.
-#[cfg(not(all(feature = "simd", any(target_arch = "x86", target_arch = "x86_64"))))]
+#[cfg(not(all(feature = "simd", target_arch = "x86_64")))]
 mod lanes {
     use alloc::vec::Vec;
 
@@ -33,7 +33,7 @@ use crate::Hash;
 /// leaf, `SHA-256(0x01 || left || right)` for a node, `SHA-256("")` for the empty tree. The hash of
 /// Certificate Transparency and of C2SP's tiled logs.
 ///
-/// With the feature `simd`, on x86 with SHA extensions or AVX2, [`hash_level`](TreeHasher::hash_level) and
+/// With the feature `simd`, on x86-64 with SHA extensions or AVX2, [`hash_level`](TreeHasher::hash_level) and
 /// [`hash_leaves`](TreeHasher::hash_leaves) hash two or eight messages at once. The processor is asked at run
 /// time, also without the standard library; every other one uses the `sha2` crate.
 ///
@@ -65,11 +65,13 @@ const NODE_PREFIX: u8 = 0x01;
 
 /// The state before the first block (FIPS 180-4 section 5.3.3).
 const INITIAL_STATE: [u32; 8] =
-    [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+    [0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19];
 
 const BLOCK_BYTES: usize = 64;
 
-type Block = [u8; BLOCK_BYTES];
+/// The bytes of a block in quarters, each as a little-endian number. Numbers stay in registers, where a prefix of one
+/// byte is a shift; by way of memory, loading would wait for stores that do not fit the load.
+type Block = [u128; 4];
 
 impl TreeHasher for Sha256Hasher {
     const HASH_ALG: &'static str = "sha256";
@@ -141,7 +143,7 @@ impl Message for Leaf<'_> {
             let bits = (1 + entry.len() as u64) * 8;
             block[BLOCK_BYTES - LENGTH_BYTES..].copy_from_slice(&bits.to_be_bytes());
         }
-        block
+        block_of(&block)
     }
 }
 
@@ -154,27 +156,53 @@ impl Message for Node<'_> {
     #[inline]
     fn block(&self, index: usize) -> Block {
         let Self(left, right) = self;
-        let mut block = [0; BLOCK_BYTES];
+        // The prefix moves each hash by one byte over the borders of the quarters.
         if index == 0 {
-            block[0] = NODE_PREFIX;
-            block[1..33].copy_from_slice(left.as_bytes());
-            block[33..].copy_from_slice(&right.as_bytes()[..31]);
+            [
+                u128::from(NODE_PREFIX) | sixteen_bytes(left, 0) << 8,
+                sixteen_bytes(left, 15),
+                u128::from(left.as_bytes()[31]) | sixteen_bytes(right, 0) << 8,
+                sixteen_bytes(right, 15),
+            ]
         } else {
-            block[0] = right.as_bytes()[31];
-            block[1] = END_OF_MESSAGE;
-            block[62..].copy_from_slice(&(65_u16 * 8).to_be_bytes());
+            let [last, end] = [right.as_bytes()[31], END_OF_MESSAGE].map(u128::from);
+            [last | end << 8, 0, 0, u128::from_le_bytes(u128::to_be_bytes(65 * 8))]
         }
-        block
     }
+}
+
+/// The bytes of a hash from this one on, as in a [`Block`].
+#[inline]
+fn sixteen_bytes(hash: &Hash, begin: usize) -> u128 {
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.as_bytes()[begin..begin + 16]);
+    u128::from_le_bytes(bytes)
+}
+
+/// The block with these bytes.
+#[inline]
+fn block_of(bytes: &[u8; BLOCK_BYTES]) -> Block {
+    let (quarters, _) = bytes.as_chunks::<16>();
+    core::array::from_fn(|at| u128::from_le_bytes(quarters[at]))
 }
 
 /// The hash of one message by the `sha2` crate.
 fn digest(message: &impl Message) -> Hash {
     let mut state = INITIAL_STATE;
     for index in 0..message.block_count() {
-        compress256(&mut state, &[message.block(index)]);
+        compress256(&mut state, &[bytes_of(&message.block(index))]);
     }
     hash_of(&state)
+}
+
+/// The bytes of a block.
+#[inline]
+fn bytes_of(block: &Block) -> [u8; BLOCK_BYTES] {
+    let mut bytes = [0; BLOCK_BYTES];
+    for (quarter, bytes) in block.iter().zip(bytes.as_chunks_mut::<16>().0) {
+        *bytes = quarter.to_le_bytes();
+    }
+    bytes
 }
 
 /// The hash that a state stands for after the last block.

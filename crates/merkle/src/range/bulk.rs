@@ -85,10 +85,20 @@ impl CompactRange {
                 visit(NodeId::new(level as u8, position >> level), hash);
             }
         }
-        let level = leaf_hashes.len().ilog2();
-        let root = inner.root().unwrap_or(leaf_hashes[0]);
+        self.append_root(hasher, leaf_hashes.len(), inner.root(leaf_hashes), visit);
+    }
+
+    /// Appends the node above a block of so many leaves, and shows what it completes.
+    pub(crate) fn append_root<H: TreeHasher>(
+        &mut self,
+        hasher: &H,
+        leaves: usize,
+        root: Hash,
+        visit: &mut impl FnMut(NodeId, Hash),
+    ) {
+        let level = leaves.ilog2();
         self.push_node(hasher, NodeId::new(level as u8, self.end >> level), root, visit);
-        self.end += leaf_hashes.len() as u64;
+        self.end += leaves as u64;
     }
 }
 
@@ -111,9 +121,10 @@ impl Inner {
         }
     }
 
-    /// The node above all leaves, or `None` if there is but one leaf.
-    fn root(&self) -> Option<Hash> {
-        self.levels.iter().take_while(|level| !level.is_empty()).last()?.first().copied()
+    /// The node above all of the leaves that [`fill`](Self::fill) was given.
+    pub(crate) fn root(&self, leaf_hashes: &[Hash]) -> Hash {
+        let top = self.levels.iter().take_while(|level| !level.is_empty()).last();
+        top.map_or(leaf_hashes[0], |top| top[0])
     }
 }
 

@@ -2,17 +2,12 @@
 //!
 //! Not here: whether the processor has it (`lanes`).
 
-#[cfg(target_arch = "x86")]
-use core::arch::x86 as arch;
-#[cfg(target_arch = "x86_64")]
-use core::arch::x86_64 as arch;
-
-use arch::{
+use core::arch::x86_64::{
     __m256i, _mm256_add_epi32, _mm256_and_si256, _mm256_andnot_si256, _mm256_extract_epi32, _mm256_or_si256,
     _mm256_set_epi32, _mm256_set1_epi32, _mm256_slli_epi32, _mm256_srli_epi32, _mm256_xor_si256,
 };
 
-use super::super::{INITIAL_STATE, Message, hash_of};
+use super::super::{INITIAL_STATE, Message, bytes_of, hash_of};
 use super::ROUND_CONSTANTS;
 use crate::Hash;
 
@@ -20,14 +15,27 @@ use crate::Hash;
 pub(super) const LANES: usize = 8;
 
 /// The hashes of messages that have one number of blocks.
+// Loops instead of `map` and `from_fn`, as in `sha_ni`.
 #[target_feature(enable = "avx2")]
 pub(super) fn digest(messages: [&impl Message; LANES]) -> [Hash; LANES] {
-    let mut state = INITIAL_STATE.map(|word| same(word));
-    for index in 0..messages[0].block_count() {
-        compress(&mut state, &messages.map(|message| message.block(index)));
+    let mut state = [same(0); 8];
+    for (word, initial) in state.iter_mut().zip(INITIAL_STATE) {
+        *word = same(initial);
     }
-    let words = state.map(|lanes| unpacked(lanes));
-    core::array::from_fn(|lane| hash_of(&core::array::from_fn(|word| words[word][lane])))
+    for index in 0..messages[0].block_count() {
+        let mut blocks = [[0; 64]; LANES];
+        for lane in 0..LANES {
+            blocks[lane] = bytes_of(&messages[lane].block(index));
+        }
+        compress(&mut state, &blocks);
+    }
+    let mut words = [[0; 8]; LANES];
+    for (word, lanes) in state.into_iter().enumerate() {
+        for (lane, value) in unpacked(lanes).into_iter().enumerate() {
+            words[lane][word] = value;
+        }
+    }
+    words.map(|state| hash_of(&state))
 }
 
 /// One block of each message (FIPS 180-4 section 6.2.2).
@@ -35,32 +43,39 @@ pub(super) fn digest(messages: [&impl Message; LANES]) -> [Hash; LANES] {
 #[target_feature(enable = "avx2")]
 fn compress(state: &mut [__m256i; 8], blocks: &[[u8; 64]; LANES]) {
     // The last 16 words of the schedule: word t is at t mod 16.
-    let mut schedule: [__m256i; 16] = core::array::from_fn(|t| load(blocks, t));
+    let mut schedule = [same(0); 16];
+    for (t, word) in schedule.iter_mut().enumerate() {
+        *word = load(blocks, t);
+    }
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = *state;
-    for t in 0..64 {
-        if t >= 16 {
-            schedule[t % 16] = next_word(&schedule, t);
+    for (sixteen, constants) in ROUND_CONSTANTS.as_chunks::<16>().0.iter().enumerate() {
+        for at in 0..16 {
+            if sixteen > 0 {
+                schedule[at] = next_word(&schedule, at);
+            }
+            let choice = xor(_mm256_and_si256(e, f), _mm256_andnot_si256(e, g));
+            let majority =
+                _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(c, _mm256_or_si256(a, b)));
+            let sum1 = xor(xor(rotate::<6, 26>(e), rotate::<11, 21>(e)), rotate::<25, 7>(e));
+            let sum0 = xor(xor(rotate::<2, 30>(a), rotate::<13, 19>(a)), rotate::<22, 10>(a));
+            let input = add(schedule[at], same(constants[at]));
+            let first = add(add(h, sum1), add(choice, input));
+            let second = add(sum0, majority);
+            (h, g, f, e) = (g, f, e, add(d, first));
+            (d, c, b, a) = (c, b, a, add(first, second));
         }
-        let choice = xor(_mm256_and_si256(e, f), _mm256_andnot_si256(e, g));
-        let majority = _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(c, _mm256_or_si256(a, b)));
-        let sum1 = xor(xor(rotate::<6, 26>(e), rotate::<11, 21>(e)), rotate::<25, 7>(e));
-        let sum0 = xor(xor(rotate::<2, 30>(a), rotate::<13, 19>(a)), rotate::<22, 10>(a));
-        let input = add(schedule[t % 16], same(ROUND_CONSTANTS[t]));
-        let first = add(add(h, sum1), add(choice, input));
-        let second = add(sum0, majority);
-        (h, g, f, e) = (g, f, e, add(d, first));
-        (d, c, b, a) = (c, b, a, add(first, second));
     }
     for (word, after) in state.iter_mut().zip([a, b, c, d, e, f, g, h]) {
         *word = add(*word, after);
     }
 }
 
-/// Word `t` of the schedule, which takes the place of word `t - 16`.
+/// The word of the schedule that takes the place of its oldest, the one at `at`.
 #[inline]
 #[target_feature(enable = "avx2")]
-fn next_word(schedule: &[__m256i; 16], t: usize) -> __m256i {
-    let [w16, w15, w7, w2] = [16, 15, 7, 2].map(|back| schedule[(t - back) % 16]);
+fn next_word(schedule: &[__m256i; 16], at: usize) -> __m256i {
+    let (w16, w15) = (schedule[at], schedule[(at + 1) % 16]);
+    let (w7, w2) = (schedule[(at + 9) % 16], schedule[(at + 14) % 16]);
     let small0 = xor(xor(rotate::<7, 25>(w15), rotate::<18, 14>(w15)), _mm256_srli_epi32::<3>(w15));
     let small1 = xor(xor(rotate::<17, 15>(w2), rotate::<19, 13>(w2)), _mm256_srli_epi32::<10>(w2));
     add(add(w16, small0), add(w7, small1))
@@ -96,8 +111,11 @@ fn same(word: u32) -> __m256i {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn load(blocks: &[[u8; 64]; LANES], t: usize) -> __m256i {
-    let [w0, w1, w2, w3, w4, w5, w6, w7] =
-        blocks.each_ref().map(|block| i32::from_be_bytes(block.as_chunks::<4>().0[t]));
+    let mut words = [0; LANES];
+    for lane in 0..LANES {
+        words[lane] = i32::from_be_bytes(blocks[lane].as_chunks::<4>().0[t]);
+    }
+    let [w0, w1, w2, w3, w4, w5, w6, w7] = words;
     _mm256_set_epi32(w7, w6, w5, w4, w3, w2, w1, w0)
 }
 
