@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use crate::pg::{Way, binaries, container};
 use crate::test_run::{self, refuse_skips};
 use crate::workspace::Workspace;
-use crate::{package, process, tidy};
+use crate::{merkle_features, package, process, tidy};
 
 /// What a test may go without: not every machine has a container engine, and Citus is nobody's to install.
 const ALLOWED_SKIPS: [&str; 2] = ["no container engine", "no CITUS_URL"];
@@ -29,10 +29,11 @@ struct Finished {
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     type Step = (&'static str, fn(&Workspace) -> anyhow::Result<Ending>);
-    let steps: [Step; 8] = [
+    let steps: [Step; 9] = [
         ("cargo fmt", |workspace| cargo(workspace, &["fmt", "--all", "--check"])),
         ("cargo xtask tidy", |workspace| tidy::run(workspace).map(|()| Ending::Passed)),
         ("cargo clippy", clippy),
+        ("features of veritrail-merkle", merkle),
         ("cargo test", |workspace| cargo(workspace, &["test"])),
         ("cargo xtask test", test),
         ("integration tests on a container", test_on_container),
@@ -76,6 +77,11 @@ fn cargo(workspace: &Workspace, arguments: &[&str]) -> anyhow::Result<Ending> {
 fn clippy(workspace: &Workspace) -> anyhow::Result<Ending> {
     let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
     cargo(workspace, &arguments)
+}
+
+fn merkle(workspace: &Workspace) -> anyhow::Result<Ending> {
+    merkle_features::run(workspace)?;
+    Ok(Ending::Passed)
 }
 
 /// The README's test command. Where nothing else is asked for it runs on this machine's binaries, if there are any:

@@ -10,6 +10,7 @@ mod cli_binary;
 mod databases;
 mod db;
 mod demo;
+mod merkle_features;
 mod migrate;
 mod package;
 mod pg;
