@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use crate::pg::{Way, binaries, container};
 use crate::test_run::{self, refuse_skips};
 use crate::workspace::Workspace;
-use crate::{fuzz, package, process, tidy};
+use crate::{fuzz, merkle_features, package, process, tidy};
 
 /// What a test may go without: not every machine has a container engine, and Citus is nobody's to install.
 const ALLOWED_SKIPS: [&str; 2] = ["no container engine", "no CITUS_URL"];
@@ -29,10 +29,11 @@ struct Finished {
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     type Step = (&'static str, fn(&Workspace) -> anyhow::Result<Ending>);
-    let steps: [Step; 9] = [
+    let steps: [Step; 10] = [
         ("cargo fmt", fmt),
         ("cargo xtask tidy", |workspace| tidy::run(workspace).map(|()| Ending::Passed)),
         ("cargo clippy", clippy),
+        ("features of veritrail-merkle", merkle),
         ("cargo test", |workspace| cargo(workspace, &["test"])),
         ("cargo xtask fuzz", fuzz_targets),
         ("cargo xtask test", test),
@@ -93,6 +94,11 @@ fn fuzz_targets(workspace: &Workspace) -> anyhow::Result<Ending> {
 fn clippy(workspace: &Workspace) -> anyhow::Result<Ending> {
     let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
     cargo(workspace, &arguments)
+}
+
+fn merkle(workspace: &Workspace) -> anyhow::Result<Ending> {
+    merkle_features::run(workspace)?;
+    Ok(Ending::Passed)
 }
 
 /// The README's test command. Where nothing else is asked for it runs on this machine's binaries, if there are any:

@@ -11,6 +11,7 @@ mod databases;
 mod db;
 mod demo;
 mod fuzz;
+mod merkle_features;
 mod migrate;
 mod package;
 mod pg;

@@ -7,8 +7,10 @@
 //! whoever receives a proof takes the tree size and the root from a checkpoint that it trusts, never from the
 //! proof.
 //!
-//! * [`struct@Hash`], [`TreeHasher`], [`Sha256Hasher`]: how leaves and nodes are hashed.
-//! * [`CompactRange`], [`NodeId`], [`root_of_leaves`]: construction.
+//! * [`struct@Hash`], [`TreeHasher`], [`Sha256Hasher`], `Blake3Hasher` (feature `blake3`): how leaves and nodes are
+//!   hashed.
+//! * [`CompactRange`], [`NodeId`], [`root_of_leaves`], [`root_of_entries`]: construction; `parallel` (feature `rayon`):
+//!   on several threads.
 //! * [`proof`]: which nodes a proof needs, apart from fetching them.
 //! * [`verify_inclusion`], [`verify_consistency`], [`verify_range`], [`verify_set`]: verification, which shares no code with
 //!   construction.
@@ -60,6 +62,8 @@ pub mod checkpoint;
 pub mod cosignature;
 #[cfg(feature = "note")]
 pub mod note;
+#[cfg(feature = "rayon")]
+pub mod parallel;
 pub mod proof;
 #[cfg(feature = "serde")]
 pub mod serde_forms;
@@ -68,9 +72,12 @@ pub mod tile;
 pub mod tlog_proof;
 
 pub use hash::{Hash, ParseHashError};
+#[cfg(feature = "blake3")]
+pub use hasher::Blake3Hasher;
 pub use hasher::{Sha256Hasher, TreeHasher};
 pub use node::NodeId;
-pub use range::{CompactRange, RangeError, root_of_leaves};
+pub use range::bulk::{root_of_entries, root_of_leaves};
+pub use range::{CompactRange, RangeError};
 pub use verify::{VerifyError, verify_consistency, verify_inclusion, verify_range, verify_set};
 
 /// The largest tree size, 2^63 leaves: what fits a signed 64-bit column, and leaves the arithmetic of `u64` a
