@@ -63,6 +63,25 @@ impl TestDatabase {
         format!("{ROLE_PREFIX}{}", self.token)
     }
 
+    /// A role that may log in, for this test alone, and the URL by which it does. `cargo xtask test` drops it.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    pub async fn login_role(&self, purpose: &str) -> (String, String) {
+        let database = self.name.strip_prefix(TEST_PREFIX).unwrap_or(&self.name);
+        let role = format!("{ROLE_PREFIX}{database}_{purpose}");
+        let sql = format!("CREATE ROLE {role} LOGIN PASSWORD '{role}'");
+        self.connect().await.batch_execute(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let url = with_user(&self.url, &role);
+        (role, url)
+    }
+
+    /// A plain connection by a URL of this database's.
+    pub async fn connect_to(&self, url: &str) -> Client {
+        connect(url).await
+    }
+
     /// Its name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -140,6 +159,16 @@ fn with_role(url: &str, role: &str) -> String {
     format!("{url}{separator}options=-c%20role%3D{role}")
 }
 
+/// The same database, as a user whose password is its name.
+fn with_user(url: &str, user: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return format!("{url} user={user} password={user}");
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let host = &rest[rest[..end].rfind('@').map_or(0, |at| at + 1)..];
+    format!("{scheme}://{user}:{user}@{host}")
+}
+
 fn variable(name: &str) -> String {
     env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`, which provides PostgreSQL"))
@@ -154,6 +183,13 @@ mod tests {
         assert_eq!(with_database("postgres://u@%2Fs:1/a?b=/c", "x"), "postgres://u@%2Fs:1/x?b=/c");
         assert_eq!(with_database("postgres://u@h", "x"), "postgres://u@h/x");
         assert_eq!(with_database("host=h", "x"), "host=h dbname=x");
+    }
+
+    #[test]
+    fn user_is_replaced() {
+        assert_eq!(with_user("postgres://u:p@%2Fs:1/x?a=b@c", "r"), "postgres://r:r@%2Fs:1/x?a=b@c");
+        assert_eq!(with_user("postgres://h/x", "r"), "postgres://r:r@h/x");
+        assert_eq!(with_user("host=h", "r"), "host=h user=r password=r");
     }
 
     #[test]

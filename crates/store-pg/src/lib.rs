@@ -23,6 +23,7 @@ mod signer;
 mod statement;
 mod store;
 mod submit;
+mod transaction;
 mod tree_heads;
 mod verify;
 
@@ -40,6 +41,7 @@ pub use session::{Session, Work};
 pub use signer::{FileSigner, SignerError};
 pub use store::{PgEventStore, PgPool};
 pub use submit::{Applying, MAX_BATCH, MAX_BATCH_BYTES, Outcome, Rejection, SubmitError, Submitted};
+pub use transaction::Transaction;
 pub use verify::{Finding, MAX_FINDINGS, Report};
 pub use {
     deadpool, diesel_async, veritrail_applier, veritrail_core, veritrail_merkle, veritrail_migrations,

@@ -77,6 +77,7 @@ enum Scope {
 pub(crate) struct Operation<'a, 'c> {
     connection: &'a mut Connection<'c>,
     scope: Scope,
+    is_entered: bool,
     is_over: bool,
 }
 
@@ -88,7 +89,7 @@ impl<'a, 'c> Operation<'a, 'c> {
         limits: TransactionLimits,
         access: Access,
     ) -> Result<Self, AccessError> {
-        let mut operation = Self { connection, scope: Scope::Unknown, is_over: false };
+        let mut operation = Self { connection, scope: Scope::Unknown, is_entered: false, is_over: false };
         match operation.enter(tenant, limits, access).await {
             Ok(()) => Ok(operation),
             Err(error) => {
@@ -117,7 +118,9 @@ impl<'a, 'c> Operation<'a, 'c> {
             self.scope = Scope::Own;
             begin(tenant, limits, access)
         };
-        Ok(self.connection.get()?.batch_execute(&begin).await?)
+        self.connection.get()?.batch_execute(&begin).await?;
+        self.is_entered = true;
+        Ok(())
     }
 
     /// Keeps what was done, or undoes it where it has failed.
@@ -134,21 +137,9 @@ impl<'a, 'c> Operation<'a, 'c> {
         };
         self.is_over = true;
         let Err(error) = ended else { return answer };
-        if self.scope == Scope::Callers {
-            self.mark_broken();
-        }
         self.recover().await;
         // The first failure is why the transaction could not end either.
         answer.and_then(|_| Err(error.into()))
-    }
-
-    /// Makes a transaction that the caller has begun through Diesel fail at its commit.
-    fn mark_broken(&mut self) {
-        let Connection::Callers(connection) = &mut *self.connection else { return };
-        let status = AnsiTransactionManager::transaction_manager_status_mut(*connection);
-        if matches!(status.transaction_depth(), Ok(Some(_))) {
-            status.set_in_error();
-        }
     }
 
     /// Leaves no transaction of ours open after a statement that begins or ends one has failed.
@@ -157,6 +148,9 @@ impl<'a, 'c> Operation<'a, 'c> {
             (Connection::Pooled(pooled), Scope::Own) => drop(pooled.take().map(|taken| Object::take(*taken))),
             // Where the connection has gone there is nothing to roll back, nor anybody to tell.
             (Connection::Callers(connection), Scope::Own) => drop(connection.batch_execute("ROLLBACK").await),
+            // Without its savepoint the caller's transaction cannot be gone on with; where it was none from the start,
+            // as in one that has failed already, the caller knows.
+            (Connection::Callers(connection), Scope::Callers) if self.is_entered => mark_broken(connection),
             _ => {}
         }
     }
@@ -167,20 +161,36 @@ impl Drop for Operation<'_, '_> {
         if self.is_over {
             return;
         }
-        self.mark_broken();
         match &mut *self.connection {
             Connection::Pooled(pooled) => {
                 if let Some(pooled) = pooled.take() {
                     give_up(*pooled);
                 }
             }
-            Connection::Callers(connection) => {
-                // Asked once, the future has put its statement behind the one under way; nobody waits for the answer.
-                let sql = if self.scope == Scope::Own { "ROLLBACK" } else { ABORT };
-                let _ = connection.batch_execute(sql).now_or_never();
-            }
+            Connection::Callers(connection) if self.scope == Scope::Own => send(connection, "ROLLBACK"),
+            Connection::Callers(connection) => break_off(connection),
         }
     }
+}
+
+/// Makes the transaction that is open on a connection of the caller's fail: on the server, which lets go of its locks,
+/// and at its commit through Diesel.
+pub(crate) fn break_off(connection: &mut AsyncPgConnection) {
+    mark_broken(connection);
+    send(connection, ABORT);
+}
+
+/// A commit that is sent as text ends a failed transaction in silence, with nothing kept; Diesel's is told.
+fn mark_broken(connection: &mut AsyncPgConnection) {
+    let status = AnsiTransactionManager::transaction_manager_status_mut(connection);
+    if matches!(status.transaction_depth(), Ok(Some(_))) {
+        status.set_in_error();
+    }
+}
+
+/// Puts a statement behind the one under way; nobody waits for the answer. A future that is asked once has done so.
+fn send(connection: &mut AsyncPgConnection, sql: &str) {
+    let _ = connection.batch_execute(sql).now_or_never();
 }
 
 /// Closes a connection of the pool's whose transaction nobody will end. Its statement is cancelled first: the server

@@ -18,10 +18,10 @@ use crate::operation::{self, Access, Operation, TransactionLimits};
 /// dropped before it is ready, nothing is left half done: a session of the pool's is of no further use then, and a
 /// transaction of the caller's can no longer be committed.
 pub struct Session<'c> {
-    connection: Connection<'c>,
+    pub(crate) connection: Connection<'c>,
     pub(crate) tenant: &'c TenantId,
     pub(crate) registry: &'c Registry,
-    limits: TransactionLimits,
+    pub(crate) limits: TransactionLimits,
 }
 
 /// A connection of the pool's, until an operation on it is broken off, or of the caller's.
@@ -131,24 +131,16 @@ impl<'c> Session<'c> {
         self.run(Access::Write, work)
     }
 
-    fn run<'s, R, E, F>(
-        &'s mut self,
-        access: Access,
-        work: F,
-    ) -> impl Future<Output = Result<R, E>> + Send + 's
+    async fn run<R, E, F>(&mut self, access: Access, work: F) -> Result<R, E>
     where
         F: for<'r> AsyncFnOnce(&'r mut AsyncPgConnection) -> Result<R, E>
             + for<'r> Work<&'r mut AsyncPgConnection, Result<R, E>, Fut: Send>
-            + Send
-            + 's,
-        R: Send + 's,
-        E: From<AccessError> + Send + 's,
+            + Send,
+        R: Send,
+        E: From<AccessError> + Send,
     {
-        async move {
-            let mut operation =
-                Operation::begin(&mut self.connection, self.tenant, self.limits, access).await?;
-            let answer = work(operation.connection()?).await;
-            operation.end(answer).await
-        }
+        let mut operation = Operation::begin(&mut self.connection, self.tenant, self.limits, access).await?;
+        let answer = work(operation.connection()?).await;
+        operation.end(answer).await
     }
 }

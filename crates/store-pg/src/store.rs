@@ -13,7 +13,8 @@ use veritrail_core::TenantId;
 
 use crate::error::AccessError;
 use crate::operation::TransactionLimits;
-use crate::session::{Connection, Session};
+use crate::session::{Connection, Session, Work};
+use crate::transaction::{self, Transaction};
 
 /// A pool of connections, as diesel-async and deadpool make it.
 pub type PgPool = Pool<AsyncPgConnection>;
@@ -120,6 +121,40 @@ impl PgEventStore {
     /// sending `BEGIN` as text. Where none is open, each operation has its own.
     pub fn within<'c>(&'c self, connection: &'c mut AsyncPgConnection) -> Session<'c> {
         self.session_on(Connection::Callers(connection))
+    }
+
+    /// Runs `work` in one transaction (READ COMMITTED) on one connection of the pool: all that it does is kept if it
+    /// answers `Ok`, and nothing of it otherwise. The tenant is set for row-level security all the while.
+    ///
+    /// ```no_run
+    /// # use veritrail_store_pg::{AccessError, Applying, PgEventStore, SubmitError};
+    /// # use veritrail_store_pg::veritrail_core::{FormSubmission, Subject};
+    /// # use veritrail_store_pg::diesel_async::SimpleAsyncConnection;
+    /// # async fn example(store: PgEventStore, events: Vec<FormSubmission>, by: Subject) -> Result<(), SubmitError> {
+    /// store
+    ///     .transaction(async |tx| {
+    ///         tx.connection().batch_execute("INSERT INTO visits VALUES (now())").await?;
+    ///         tx.submit(&events, &by, Applying::Apply).await
+    ///     })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What `work` answers. [`AccessError::TransactionBroken`] where `work` answers `Ok` though a statement has failed
+    /// or an operation was cancelled, so that the server would keep nothing; other [`AccessError`]s of the beginning
+    /// and the commit. After an ambiguous commit (the connection is lost) ask what is stored before anything else.
+    pub async fn transaction<R, E, F>(&self, work: F) -> Result<R, E>
+    where
+        F: for<'r, 't> AsyncFnOnce(&'r mut Transaction<'t>) -> Result<R, E>
+            + for<'r, 't> Work<&'r mut Transaction<'t>, Result<R, E>, Fut: Send>
+            + Send,
+        R: Send,
+        E: From<AccessError> + Send,
+    {
+        let pooled = self.pool.get().await.map_err(AccessError::from)?;
+        transaction::run(pooled, &self.tenant, &self.registry, self.limits, work).await
     }
 
     fn session_on<'c>(&'c self, connection: Connection<'c>) -> Session<'c> {
