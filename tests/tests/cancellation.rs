@@ -45,7 +45,8 @@ impl Scene {
         let database = TestDatabase::create().await;
         let stage = Stage::set(&database).await;
         let superuser = database.connect().await;
-        let sql = "CREATE TABLE own (n bigint); GRANT ALL ON own TO PUBLIC; SET lock_timeout = '10s'";
+        let sql =
+            "CREATE TABLE public.own (n bigint); GRANT ALL ON public.own TO PUBLIC; SET lock_timeout = '10s'";
         superuser.batch_execute(sql).await.unwrap();
         Self { database, stage, superuser, probes: 0 }
     }
@@ -64,7 +65,8 @@ impl Scene {
         let locked = self.superuser.query_one(locked, &[]).await;
         assert!(locked.is_ok(), "{what}: {locked:?}");
         let last = self.stage.attempts().saturating_sub(1);
-        let kept = self.count(&format!("veritrail.events WHERE guid LIKE 's{last}-%'")).await;
+        let kept =
+            self.count(&format!("veritrail.events WHERE tenant_id = 'a' AND guid LIKE 's{last}-%'")).await;
         assert!([0, i64::try_from(BATCH).unwrap()].contains(&kept), "{what}: {kept} events of a batch");
     }
 
@@ -111,10 +113,10 @@ async fn on_a_connection_of_the_caller_without_a_transaction() {
             let mut session = store.within(&mut connection);
             let done = asked_at_most(points, scene.stage.perform(operation, &mut session)).await;
             // The connection goes on, and nothing is open on it.
-            connection.batch_execute("INSERT INTO own VALUES (1)").await.unwrap();
+            connection.batch_execute("INSERT INTO public.own VALUES (1)").await.unwrap();
             scene.assert_nothing_held_or_halved(&format!("{operation:?} after {points}")).await;
-            assert!(scene.count("own").await > 0);
-            scene.superuser.batch_execute("TRUNCATE own").await.unwrap();
+            assert!(scene.count("public.own").await > 0);
+            scene.superuser.batch_execute("TRUNCATE public.own").await.unwrap();
             if done.is_some_and(|done| done.is_ok()) {
                 break;
             }
@@ -146,7 +148,7 @@ async fn in_a_transaction_of_diesels() {
             let mut done = None;
             let committed: anyhow::Result<()> = connection
                 .transaction(async |connection| {
-                    connection.batch_execute("INSERT INTO own VALUES (1)").await?;
+                    connection.batch_execute("INSERT INTO public.own VALUES (1)").await?;
                     let mut session = store.within(connection);
                     done = asked_at_most(points, stage.perform(operation, &mut session)).await;
                     Ok(())
@@ -155,10 +157,14 @@ async fn in_a_transaction_of_diesels() {
             // The connection is still there: what it held is free all the same.
             scene.assert_nothing_held_or_halved(&format!("{operation:?} after {points}")).await;
             assert_eq!(committed.is_ok(), done.is_some(), "{operation:?} after {points}: {committed:?}");
-            assert_eq!(scene.count("own").await, i64::from(done.is_some()), "{operation:?} after {points}");
+            assert_eq!(
+                scene.count("public.own").await,
+                i64::from(done.is_some()),
+                "{operation:?} after {points}"
+            );
             if let Some(done) = done {
                 assert_done(operation, done);
-                scene.superuser.batch_execute("TRUNCATE own").await.unwrap();
+                scene.superuser.batch_execute("TRUNCATE public.own").await.unwrap();
                 break;
             }
         }
@@ -173,7 +179,7 @@ async fn after_a_begin_that_was_sent_as_text() {
     for operation in Operation::ALL {
         let store = scene.stage.store_for(operation);
         for points in 1..MOST_POINTS {
-            connection.batch_execute("BEGIN; INSERT INTO own VALUES (1)").await.unwrap();
+            connection.batch_execute("BEGIN; INSERT INTO public.own VALUES (1)").await.unwrap();
             let mut session = store.within(&mut connection);
             let done = asked_at_most(points, scene.stage.perform(operation, &mut session)).await;
             if done.is_none() {
@@ -182,10 +188,14 @@ async fn after_a_begin_that_was_sent_as_text() {
             }
             connection.batch_execute("COMMIT").await.unwrap();
             scene.assert_nothing_held_or_halved(&format!("{operation:?} after {points}")).await;
-            assert_eq!(scene.count("own").await, i64::from(done.is_some()), "{operation:?} after {points}");
+            assert_eq!(
+                scene.count("public.own").await,
+                i64::from(done.is_some()),
+                "{operation:?} after {points}"
+            );
             if let Some(done) = done {
                 assert_done(operation, done);
-                scene.superuser.batch_execute("TRUNCATE own").await.unwrap();
+                scene.superuser.batch_execute("TRUNCATE public.own").await.unwrap();
                 break;
             }
         }
@@ -196,7 +206,7 @@ async fn after_a_begin_that_was_sent_as_text() {
 async fn both(store: &PgEventStore, scene: &Scene) -> Result<(), AccessError> {
     store
         .transaction(async |tx: &mut Transaction<'_>| {
-            tx.connection().batch_execute("INSERT INTO own VALUES (1)").await?;
+            tx.connection().batch_execute("INSERT INTO public.own VALUES (1)").await?;
             let stage = &scene.stage;
             tx.savepoint(async |nested: &mut Transaction<'_>| {
                 stage.perform(Operation::Submit, nested).await.unwrap();
@@ -222,25 +232,26 @@ async fn a_whole_transaction_of_the_stores() {
         }
         // Cancelled while it was being committed it may have been, and then it was as a whole.
         let last = scene.stage.attempts().saturating_sub(1);
-        let kept = scene.count(&format!("veritrail.events WHERE guid LIKE 's{last}-%'")).await;
-        assert_eq!(scene.count("own").await > 0, kept > 0, "after {points}");
-        scene.superuser.batch_execute("TRUNCATE own").await.unwrap();
+        let kept =
+            scene.count(&format!("veritrail.events WHERE tenant_id = 'a' AND guid LIKE 's{last}-%'")).await;
+        assert_eq!(scene.count("public.own").await > 0, kept > 0, "after {points}");
+        scene.superuser.batch_execute("TRUNCATE public.own").await.unwrap();
     }
-    assert_eq!(scene.count("own").await, 1);
+    assert_eq!(scene.count("public.own").await, 1);
     scene.assert_true(Operation::Submit).await;
 }
 
 /// A savepoint that is dropped leaves Diesel believing that it is still in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operation_or_savepoint_in_a_transaction_of_the_stores() {
-    let mut scene = Scene::set().await;
+    let scene = Scene::set().await;
     let store = store(&scene.database, "a");
     for points in 1..MOST_POINTS {
         let stage = &scene.stage;
         let mut done = None;
         let committed: Result<(), AccessError> = store
             .transaction(async |tx| {
-                tx.connection().batch_execute("INSERT INTO own VALUES (1)").await?;
+                tx.connection().batch_execute("INSERT INTO public.own VALUES (1)").await?;
                 let work = tx.savepoint(async |nested: &mut Transaction<'_>| {
                     stage.perform(Operation::Submit, nested).await.unwrap();
                     Ok::<(), AccessError>(())
@@ -250,7 +261,7 @@ async fn an_operation_or_savepoint_in_a_transaction_of_the_stores() {
             })
             .await;
         scene.assert_nothing_held_or_halved(&format!("after {points}")).await;
-        assert_eq!(scene.count("own").await, i64::from(done.is_some()), "after {points}");
+        assert_eq!(scene.count("public.own").await, i64::from(done.is_some()), "after {points}");
         if let Some(done) = done {
             done.unwrap();
             committed.unwrap();

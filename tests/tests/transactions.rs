@@ -24,7 +24,7 @@ async fn count(database: &TestDatabase, what: &str) -> i64 {
 }
 
 async fn own_table(database: &TestDatabase) {
-    let sql = "CREATE TABLE own (n bigint); GRANT ALL ON own TO PUBLIC";
+    let sql = "CREATE TABLE public.own (n bigint); GRANT ALL ON public.own TO PUBLIC";
     database.connect().await.batch_execute(sql).await.unwrap();
 }
 
@@ -57,7 +57,7 @@ async fn a_transaction_keeps_all_or_leaves_nothing_not_even_a_hole() {
         store
             .transaction(async |tx: &mut Transaction<'_>| {
                 tx.connection()
-                    .batch_execute("INSERT INTO own VALUES (1)")
+                    .batch_execute("INSERT INTO public.own VALUES (1)")
                     .await
                     .map_err(AccessError::from)?;
                 let submitted = tx.submit(&individuals(first, 2), &submitter(), Applying::Apply).await?;
@@ -70,7 +70,7 @@ async fn a_transaction_keeps_all_or_leaves_nothing_not_even_a_hole() {
     assert_eq!(visit(0, false).await.unwrap(), Position(0));
     assert!(matches!(visit(10, true).await, Err(VisitError::Void)));
     assert_eq!(visit(20, false).await.unwrap(), Position(2));
-    assert_eq!((count(&database, "own").await, count(&database, "veritrail.events").await), (2, 4));
+    assert_eq!((count(&database, "public.own").await, count(&database, "veritrail.events").await), (2, 4));
     let report = store.session().await.unwrap().verify(&[]).await.unwrap().unwrap();
     assert_eq!((report.size, report.findings), (4, Vec::new()));
 }
@@ -210,7 +210,7 @@ async fn a_hundred_transactions_on_two_connections_finish() {
         tokio::spawn(async move {
             let answer: Result<(), VisitError> = store
                 .transaction(async |tx: &mut Transaction<'_>| {
-                    let sql = format!("INSERT INTO own VALUES ({number})");
+                    let sql = format!("INSERT INTO public.own VALUES ({number})");
                     tx.connection().batch_execute(&sql).await.map_err(AccessError::from)?;
                     tx.submit(&individuals(number * 10, 1), &submitter(), Applying::Apply).await?;
                     tx.submit(&individuals(number * 10 + 1, 1), &submitter(), Applying::Apply).await?;
@@ -223,7 +223,7 @@ async fn a_hundred_transactions_on_two_connections_finish() {
     for task in tasks.collect::<Vec<_>>() {
         tokio::time::timeout(Duration::from_secs(60), task).await.expect("no task waits for ever").unwrap();
     }
-    assert_eq!(count(&database, "own").await, 75);
+    assert_eq!(count(&database, "public.own").await, 75);
     let report = store.session().await.unwrap().verify(&[]).await.unwrap().unwrap();
     assert_eq!((report.size, report.findings), (150, Vec::new()));
 }
@@ -280,7 +280,7 @@ async fn a_transaction_that_was_begun_by_a_text_is_taken_part_in() {
     let store = store(&database, "a");
     let mut connection = connection(&database).await;
     for (round, end) in ["ROLLBACK", "COMMIT", "ROLLBACK", "COMMIT"].into_iter().enumerate() {
-        connection.batch_execute("BEGIN; INSERT INTO own VALUES (1)").await.unwrap();
+        connection.batch_execute("BEGIN; INSERT INTO public.own VALUES (1)").await.unwrap();
         for part in 0..2 {
             submit(&mut store.within(&mut connection), &individuals(round * 10 + part, 1)).await;
         }
@@ -288,7 +288,7 @@ async fn a_transaction_that_was_begun_by_a_text_is_taken_part_in() {
         // And without one, each operation has its own.
         submit(&mut store.within(&mut connection), &individuals(round * 10 + 5, 1)).await;
     }
-    assert_eq!((count(&database, "own").await, count(&database, "veritrail.events").await), (2, 8));
+    assert_eq!((count(&database, "public.own").await, count(&database, "veritrail.events").await), (2, 8));
     let report = store.session().await.unwrap().verify(&[]).await.unwrap().unwrap();
     assert_eq!((report.size, report.findings), (8, Vec::new()));
     // Diesel believes in a transaction that a text has ended: nothing is done outside of it.
