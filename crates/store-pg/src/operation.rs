@@ -100,6 +100,16 @@ impl<'a, 'c> Operation<'a, 'c> {
         }
     }
 
+    /// Asks whether a transaction is open that someone else will end.
+    pub(crate) async fn is_within_transaction(
+        connection: &'a mut Connection<'c>,
+    ) -> Result<bool, AccessError> {
+        let mut operation = Self { connection, scope: Scope::Unknown, is_entered: false, is_over: false };
+        let answer = operation.connection.is_within_transaction().await;
+        operation.is_over = true;
+        answer
+    }
+
     pub(crate) fn connection(&mut self) -> Result<&mut AsyncPgConnection, AccessError> {
         self.connection.get()
     }

@@ -99,7 +99,7 @@ impl<'c> Session<'c> {
 
     /// Whether a transaction is open that someone else will end.
     pub(crate) async fn is_within_transaction(&mut self) -> Result<bool, AccessError> {
-        self.connection.is_within_transaction().await
+        Operation::is_within_transaction(&mut self.connection).await
     }
 
     /// Reads, all of it in one snapshot; in the caller's transaction, in whatever that one sees.
