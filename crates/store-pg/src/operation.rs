@@ -187,6 +187,8 @@ impl Drop for Operation<'_, '_> {
 /// and at its commit through Diesel.
 pub(crate) fn break_off(connection: &mut AsyncPgConnection) {
     mark_broken(connection);
+    // A failure within our savepoint would leave the caller its locks; without one, this fails, too.
+    send(connection, ROLLBACK_TO);
     send(connection, ABORT);
 }
 
