@@ -13,14 +13,17 @@ mod history;
 mod logs;
 mod merkle_tiles;
 mod mirror;
+mod operation;
 mod prove;
 mod publish;
 mod read;
 mod schema;
+mod session;
 mod signer;
 mod statement;
 mod store;
 mod submit;
+mod transaction;
 mod tree_heads;
 mod verify;
 
@@ -30,12 +33,15 @@ pub use error::{AccessError, Corrupt, IntegrityError};
 pub use history::{HistoryError, MAX_CLUSTER_EVENTS, MAX_TIMELINE_EVENTS, Moment, PastEntity};
 pub use logs::Log;
 pub use mirror::{MirrorError, MirrorLimits, Mirrored};
+pub use operation::TransactionLimits;
 pub use prove::ProveError;
 pub use publish::{PublishError, Published, WithoutMemory};
 pub use read::ReadError;
+pub use session::{Session, Work};
 pub use signer::{FileSigner, SignerError};
-pub use store::{PgEventStore, PgPool, Session};
+pub use store::{PgEventStore, PgPool};
 pub use submit::{Applying, MAX_BATCH, MAX_BATCH_BYTES, Outcome, Rejection, SubmitError, Submitted};
+pub use transaction::Transaction;
 pub use verify::{Finding, MAX_FINDINGS, Report};
 pub use {
     deadpool, diesel_async, veritrail_applier, veritrail_core, veritrail_merkle, veritrail_migrations,

@@ -15,7 +15,7 @@ use crate::error::{AccessError, IntegrityError};
 use crate::logs::{self, Log};
 use crate::prove::ProveError;
 use crate::read::ReadError;
-use crate::store::{Guarded, Session};
+use crate::session::Session;
 
 /// What one round of mirroring has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -182,27 +182,20 @@ impl Session<'_> {
         page: &[StoredEvent],
     ) -> Result<TreeHead, MirrorError> {
         let tenant = self.tenant;
-        let guarded = Guarded::new(&mut self.connection);
-        let taken = guarded
-            .connection
-            .build_transaction()
-            .read_committed()
-            .run(async |connection| {
-                let (log, epoch) = (LogName::Events, origin.epoch);
-                let is_new = logs::create_replica(connection, tenant, log, origin.log_id, epoch).await?;
-                if is_new && logs::has_rows(connection, tenant).await? {
-                    return Err(AppendError::from(IntegrityError::LogRowMissing).into());
-                }
-                let locked = append::lock(connection, tenant).await?;
-                check_replica(&locked.log, origin)?;
-                if locked.newest.head != *known {
-                    return Err(AppendError::from(AccessError::Contended).into());
-                }
-                Ok(append::write(connection, tenant, &locked, page, &Effects::default()).await?)
-            })
-            .await;
-        guarded.finish();
-        taken
+        self.write(async |connection| {
+            let (log, epoch) = (LogName::Events, origin.epoch);
+            let is_new = logs::create_replica(connection, tenant, log, origin.log_id, epoch).await?;
+            if is_new && logs::has_rows(connection, tenant).await? {
+                return Err(AppendError::from(IntegrityError::LogRowMissing).into());
+            }
+            let locked = append::lock(connection, tenant).await?;
+            check_replica(&locked.log, origin)?;
+            if locked.newest.head != *known {
+                return Err(AppendError::from(AccessError::Contended).into());
+            }
+            Ok(append::write(connection, tenant, &locked, page, &Effects::default()).await?)
+        })
+        .await
     }
 
     async fn keep_checkpoint(
@@ -212,8 +205,10 @@ impl Session<'_> {
         note: &str,
     ) -> Result<(), AccessError> {
         let (tenant, log) = (self.tenant, LogName::Events);
-        checkpoints::insert(&mut self.connection, tenant, log, origin.epoch, checkpoint, note).await?;
-        Ok(())
+        self.write(async |connection| {
+            checkpoints::insert(connection, tenant, log, origin.epoch, checkpoint, note).await.map(|_| ())
+        })
+        .await
     }
 }
 

@@ -12,8 +12,8 @@ use veritrail_sync::{Cursor, MAX_PAGE, Page};
 use crate::convert::to_pg;
 use crate::error::AccessError;
 use crate::events::{self, EventColumns, EventRow};
+use crate::session::Session;
 use crate::statement::{Prepared, Statement, unknown_parameter};
-use crate::store::Session;
 use crate::{logs, tree_heads};
 
 /// How much earlier than a cursor cut or rounded to milliseconds the event may have been recorded.
@@ -49,7 +49,10 @@ impl Session<'_> {
     /// # Errors
     /// [`AccessError`].
     pub async fn event(&mut self, guid: &EventGuid) -> Result<Option<StoredEvent>, AccessError> {
-        let found = events::by_guid(&mut self.connection, self.tenant, &[guid.as_str()]).await?;
+        let tenant = self.tenant;
+        let found: Vec<StoredEvent> = self
+            .snapshot(async |connection| events::by_guid(connection, tenant, &[guid.as_str()]).await)
+            .await?;
         Ok(found.into_iter().next())
     }
 
@@ -58,10 +61,8 @@ impl Session<'_> {
     /// # Errors
     /// [`AccessError`].
     pub async fn tree_head(&mut self) -> Result<Option<TreeHead>, AccessError> {
-        let Some(log) = self.log().await? else { return Ok(None) };
-        let newest =
-            tree_heads::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
-        Ok(Some(newest.head))
+        let tenant = self.tenant;
+        self.snapshot(async |connection| newest_head(connection, tenant).await).await
     }
 
     /// The events behind a cursor, in position order, `limit` of them (more only behind a cursor that was cut to
@@ -71,21 +72,8 @@ impl Session<'_> {
     /// [`ReadError`].
     pub async fn events_since(&mut self, cursor: &Cursor, limit: u32) -> Result<Page, ReadError> {
         check_limit(limit)?;
-        let window = window(&mut self.connection, self.tenant, cursor, limit).await?;
-        let rows = events::by_position(
-            &mut self.connection,
-            self.tenant,
-            window.begin,
-            u64::MAX,
-            window.count.saturating_add(1),
-        )
-        .await?;
-        let mut events = events::believe(rows)?;
-        let wanted = usize::try_from(window.count).expect("a page's length fits");
-        let is_last = events.len() <= wanted;
-        events.truncate(wanted);
-        let next = events.last().map_or_else(|| cursor.clone(), |last| Cursor::after(last.recorded_at));
-        Ok(Page { events, cursor: next, is_last })
+        let tenant = self.tenant;
+        self.snapshot(async |connection| page(connection, tenant, cursor, limit).await).await
     }
 
     /// Events that happened from one instant (inclusive) to another (exclusive), by the devices' clocks, in
@@ -106,10 +94,40 @@ impl Session<'_> {
             to: to_pg(to),
             limit: i64::from(limit),
         };
-        let rows: Vec<EventRow> =
-            Prepared(statement).load(&mut *self.connection).await.map_err(AccessError::from)?;
+        let rows: Vec<EventRow> = self
+            .snapshot(async |connection| {
+                Prepared(statement).load(connection).await.map_err(AccessError::from)
+            })
+            .await?;
         Ok(events::believe(rows)?)
     }
+}
+
+/// The newest head; `None` before the first append.
+pub(crate) async fn newest_head(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+) -> Result<Option<TreeHead>, AccessError> {
+    let Some(log) = logs::find(connection, tenant, LogName::Events).await? else { return Ok(None) };
+    let newest = tree_heads::newest(connection, tenant, LogName::Events, log.epoch).await?;
+    Ok(Some(newest.head))
+}
+
+async fn page(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    cursor: &Cursor,
+    limit: u32,
+) -> Result<Page, ReadError> {
+    let window = window(connection, tenant, cursor, limit).await?;
+    let count = window.count.saturating_add(1);
+    let rows = events::by_position(connection, tenant, window.begin, u64::MAX, count).await?;
+    let mut events = events::believe(rows)?;
+    let wanted = usize::try_from(window.count).expect("a page's length fits");
+    let is_last = events.len() <= wanted;
+    events.truncate(wanted);
+    let next = events.last().map_or_else(|| cursor.clone(), |last| Cursor::after(last.recorded_at));
+    Ok(Page { events, cursor: next, is_last })
 }
 
 fn check_limit(limit: u32) -> Result<(), ReadError> {

@@ -98,6 +98,13 @@ pub(crate) mod veritrail {
     }
 
     diesel::table! {
+        veritrail.role_tenants (role, tenant_id) {
+            role -> Oid,
+            tenant_id -> Text,
+        }
+    }
+
+    diesel::table! {
         veritrail.tree_heads (tenant_id, log, epoch, size) {
             tenant_id -> Text,
             log -> Text,
