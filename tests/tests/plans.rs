@@ -39,6 +39,11 @@ const FILL: &str = "
     FROM generate_series(0, 4999) AS n;
     INSERT INTO veritrail.entity_events SELECT 'default', 'p-' || n % 4000, n * 2 FROM generate_series(0, 9999) AS n;
     INSERT INTO veritrail.entity_members SELECT 'default', 'p-' || n, 'g-' || n / 5 FROM generate_series(0, 4999) AS n;
+    INSERT INTO veritrail.sync_levels
+    SELECT tenant, log, n, 1
+    FROM (VALUES ('default'), ('small')) AS t (tenant), (VALUES ('events'), ('audit')) AS l (log),
+        generate_series(0, 9999) AS n;
+    INSERT INTO veritrail.sync_metadata SELECT 't-' || n, 'lastRemoteSync', '' FROM generate_series(0, 4999) AS n;
 ";
 
 /// The statements by file name.

@@ -13,7 +13,7 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls};
 use veritrail_store_pg::veritrail_core::{FormSubmission, Subject};
-use veritrail_store_pg::veritrail_sync::Cursor;
+use veritrail_store_pg::veritrail_sync::{Cursor, CursorRules};
 use veritrail_store_pg::{Applying, PgEventStore, Session};
 
 const BATCH: usize = 1_000;
@@ -142,7 +142,7 @@ async fn read_rounds(session: &mut Session<'_>, client: &Client) -> Outcome<(Fig
         let mut cursor = Cursor::Start;
         let mut read = 0;
         loop {
-            let page = session.events_since(&cursor, u32::try_from(BATCH)?).await?;
+            let page = session.events_since(&cursor, u32::try_from(BATCH)?, CursorRules::Ours).await?;
             read += page.events.len();
             cursor = page.cursor;
             if page.is_last {

@@ -1,12 +1,15 @@
 //! Table `events`: reading. Only the one statement of `append` writes.
 
 use diesel::data_types::PgTimestamp;
+use diesel::dsl;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use veritrail_core::{FormSubmission, Hash, Json, LeafParts, Position, StoredEvent, SyncLevel, TenantId};
+use veritrail_core::{
+    EventGuid, FormSubmission, Hash, Json, LeafParts, Position, StoredEvent, SyncLevel, TenantId, Timestamp,
+};
 
 use crate::convert::{Corrupt, Place, to_bigint};
 use crate::error::AccessError;
@@ -238,19 +241,88 @@ pub(crate) async fn outside(
     Ok(rows)
 }
 
-/// The position after the last event recorded at or before an instant.
-pub(crate) async fn position_after(
+/// Whether an event with this guid is recorded.
+pub(crate) async fn exists(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
-    instant: PgTimestamp,
-) -> Result<Option<i64>, AccessError> {
-    let last: Option<i64> = events::table
+    guid: &EventGuid,
+) -> Result<bool, AccessError> {
+    let of_guid = events::table
         .filter(events::tenant_id.eq(tenant.as_str()))
-        .filter(events::recorded_at.le(instant))
-        .order(events::recorded_at.desc())
-        .select(events::position)
+        .filter(events::guid.eq(guid.as_str()))
+        .select(events::position);
+    Ok(diesel::select(dsl::exists(of_guid)).get_result(connection).await?)
+}
+
+/// When events happened, by the devices' clocks: those from position `begin` on, in order, `limit` at most.
+pub(crate) async fn timestamps(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    begin: u64,
+    limit: u32,
+) -> Result<Vec<Timestamp>, AccessError> {
+    let rows: Vec<(i64, PgTimestamp)> = events::table
+        .filter(events::tenant_id.eq(tenant.as_str()))
+        .filter(events::position.ge(to_bigint(begin)))
+        .order(events::position)
+        .limit(i64::from(limit))
+        .select((events::position, events::timestamp))
+        .load(connection)
+        .await?;
+    let believed = |(position, instant): &(i64, PgTimestamp)| {
+        Ok(Place { table: "events", key: position }.timestamp("timestamp", *instant)?)
+    };
+    rows.iter().map(believed).collect()
+}
+
+/// When the event at a position was recorded.
+pub(crate) async fn stamp(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    position: i64,
+) -> Result<Option<Timestamp>, AccessError> {
+    let found: Option<PgTimestamp> = events::table
+        .find((tenant.as_str(), position))
+        .select(events::recorded_at)
         .first(connection)
         .await
         .optional()?;
-    Ok(last.map(|position| position + 1))
+    let place = Place { table: "events", key: &position };
+    Ok(found.map(|stamp| place.timestamp("recorded_at", stamp)).transpose()?)
+}
+
+/// Guid, position and level on arrival of the events that have one of these guids, in no order.
+pub(crate) async fn arrivals(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    guids: &[&str],
+) -> Result<Vec<(String, Position, SyncLevel)>, AccessError> {
+    let statement = Arrivals { tenant: tenant.as_str(), guids };
+    let rows: Vec<(String, i64, i16)> = Prepared(statement).load(connection).await?;
+    let believed = |(guid, position, level): (String, i64, i16)| {
+        let place = Place { table: "events", key: &guid };
+        let position = Position(place.unsigned("position", position)?);
+        let level = SyncLevel::from_number(level).ok_or_else(|| place.corrupt("sync_level"))?;
+        Ok((guid, position, level))
+    };
+    rows.into_iter().map(believed).collect()
+}
+
+struct Arrivals<'a> {
+    tenant: &'a str,
+    guids: &'a [&'a str],
+}
+
+impl Statement for Arrivals<'_> {
+    const SQL: &'static str = include_str!("sql/arrival_levels.sql");
+    type Columns = (Text, BigInt, SmallInt);
+    type Key = Arrivals<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Array<Text>, _>(&self.guids),
+            other => unknown_parameter(other),
+        }
+    }
 }

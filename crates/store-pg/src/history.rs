@@ -5,8 +5,8 @@ use veritrail_core::{EntityDoc, EntityGuid, StoredEvent, Timestamp};
 
 use crate::entities::{self, ClusterTooLarge, Reach};
 use crate::error::AccessError;
-use crate::events;
 use crate::store::Session;
+use crate::{events, sync_levels};
 
 /// Most events that time travel replays for one entity.
 pub const MAX_CLUSTER_EVENTS: u32 = 100_000;
@@ -86,7 +86,9 @@ impl Session<'_> {
             return Err(ClusterTooLarge { limit }.into());
         }
         let positions: Vec<i64> = positions.into_iter().collect();
-        Ok(events::at_positions(&mut self.connection, self.tenant, &positions).await?)
+        let mut found = events::at_positions(&mut self.connection, self.tenant, &positions).await?;
+        sync_levels::complete(&mut self.connection, self.tenant, &mut found).await?;
+        Ok(found)
     }
 
     /// The state of an entity at an earlier time, by replaying all events that may have had a part in it.

@@ -1,0 +1,166 @@
+//! Pages of some of the events behind a cursor: those of an entity, and those that have a sync level.
+
+use diesel::pg::Pg;
+use diesel::query_builder::AstPass;
+use diesel::result::QueryResult;
+use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use veritrail_core::{EntityGuid, StoredEvent, SyncLevel, TenantId};
+use veritrail_sync::{Cursor, CursorRules, Page};
+
+use super::place::{Window, window};
+use super::{ReadError, check_limit, cut};
+use crate::convert::to_bigint;
+use crate::error::AccessError;
+use crate::events;
+use crate::statement::{Prepared, Statement, unknown_parameter};
+use crate::store::Session;
+use crate::sync_levels;
+
+/// Most events that one page of [`Session::events_by_sync_level`] looks at.
+pub const MAX_EXAMINED: u32 = 10_000;
+
+impl Session<'_> {
+    /// The events behind a cursor that are about an entity or touched it, in position order; DataCollect's
+    /// `getEventsByEntity`.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn events_by_entity(
+        &mut self,
+        entity: &EntityGuid,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<Page, ReadError> {
+        check_limit(limit)?;
+        if self.log().await?.is_some_and(|log| log.replica) {
+            return Err(ReadError::Replica);
+        }
+        let Some(window) = self.window(cursor, limit).await? else { return Ok(empty(cursor)) };
+        let statement = OfEntity {
+            tenant: self.tenant.as_str(),
+            entity: entity.as_str(),
+            begin: to_bigint(window.begin),
+            limit: i64::from(window.count) + 1,
+        };
+        let mut positions: Vec<i64> =
+            Prepared(statement).load(&mut *self.connection).await.map_err(AccessError::from)?;
+        let is_last = cut(&mut positions, window.count);
+        let events = self.at(&positions).await?;
+        let next = events.last().map_or_else(|| cursor.clone(), |last| Cursor::after(last.recorded_at));
+        Ok(Page { events, cursor: next, is_last })
+    }
+
+    /// The events behind a cursor whose level is this one by now, in position order. What is still LOCAL is what a push
+    /// has to send: a push that raises the levels and then keeps the page's cursor never reads an event again.
+    ///
+    /// A page looks at [`MAX_EXAMINED`] events at most, so it may be short, or empty, without being the last; its
+    /// cursor has moved all the same. The cost is that of the events behind the cursor, never of the whole log.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn events_by_sync_level(
+        &mut self,
+        level: SyncLevel,
+        cursor: &Cursor,
+        limit: u32,
+    ) -> Result<Page, ReadError> {
+        check_limit(limit)?;
+        let Some(window) = self.window(cursor, limit).await? else { return Ok(empty(cursor)) };
+        let examined = examine(&mut self.connection, self.tenant, window.begin, level).await?;
+        let mut matching = examined.matching;
+        let is_whole = cut(&mut matching, window.count);
+        let events = self.at(&matching).await?;
+        // Behind the last event that the page has looked at, or it would be looked at again.
+        let seen = if is_whole { examined.last } else { matching.last().copied() };
+        let stamp = match seen {
+            Some(position) => events::stamp(&mut self.connection, self.tenant, position).await?,
+            None => None,
+        };
+        let is_last = is_whole && examined.count < i64::from(MAX_EXAMINED);
+        Ok(Page { events, cursor: stamp.map_or_else(|| cursor.clone(), Cursor::after), is_last })
+    }
+
+    async fn window(&mut self, cursor: &Cursor, limit: u32) -> Result<Option<Window>, ReadError> {
+        window(&mut self.connection, self.tenant, cursor, limit, CursorRules::Ours).await
+    }
+
+    async fn at(&mut self, positions: &[i64]) -> Result<Vec<StoredEvent>, AccessError> {
+        let mut found = events::at_positions(&mut self.connection, self.tenant, positions).await?;
+        sync_levels::complete(&mut self.connection, self.tenant, &mut found).await?;
+        Ok(found)
+    }
+}
+
+fn empty(cursor: &Cursor) -> Page {
+    Page { events: Vec::new(), cursor: cursor.clone(), is_last: true }
+}
+
+struct Examined {
+    matching: Vec<i64>,
+    /// Position of the last event that was looked at.
+    last: Option<i64>,
+    count: i64,
+}
+
+async fn examine(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    begin: u64,
+    level: SyncLevel,
+) -> Result<Examined, AccessError> {
+    let statement = OfSyncLevel {
+        tenant: tenant.as_str(),
+        begin: to_bigint(begin),
+        level: level.number(),
+        limit: i64::from(MAX_EXAMINED),
+    };
+    let (matching, last, count) = Prepared(statement).get_result(connection).await?;
+    Ok(Examined { matching, last, count })
+}
+
+struct OfEntity<'a> {
+    tenant: &'a str,
+    entity: &'a str,
+    begin: i64,
+    limit: i64,
+}
+
+impl Statement for OfEntity<'_> {
+    const SQL: &'static str = include_str!("../sql/entity_positions_from.sql");
+    type Columns = BigInt;
+    type Key = OfEntity<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Text, _>(&self.entity),
+            3 => out.push_bind_param::<BigInt, _>(&self.begin),
+            4 => out.push_bind_param::<BigInt, _>(&self.limit),
+            other => unknown_parameter(other),
+        }
+    }
+}
+
+struct OfSyncLevel<'a> {
+    tenant: &'a str,
+    begin: i64,
+    level: i16,
+    limit: i64,
+}
+
+impl Statement for OfSyncLevel<'_> {
+    const SQL: &'static str = include_str!("../sql/positions_of_sync_level.sql");
+    type Columns = (Array<BigInt>, Nullable<BigInt>, BigInt);
+    type Key = OfSyncLevel<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<BigInt, _>(&self.begin),
+            3 => out.push_bind_param::<SmallInt, _>(&self.level),
+            4 => out.push_bind_param::<BigInt, _>(&self.limit),
+            other => unknown_parameter(other),
+        }
+    }
+}
