@@ -21,6 +21,7 @@ const COLUMNS: &str = "event_columns.sql";
 const FILL: &str = "
     SET session_replication_role = replica;
     INSERT INTO veritrail.logs (tenant_id, log) VALUES ('default', 'events'), ('small', 'events');
+    INSERT INTO veritrail.logs (tenant_id, log) SELECT 't-' || n, 'events' FROM generate_series(1, 5000) AS n;
     INSERT INTO veritrail.events
     SELECT tenant, n, 'e-' || n, 'p-' || n / 4, 'create-individual', NULL, '{}', NULL, decode(repeat('00', 48), 'hex'),
         sha256('x'), NULL, '2026-01-01'::timestamptz + n * interval '1 minute', 'u', 's', 0,

@@ -1,95 +1,21 @@
-//! Table `events`: reading. Only the one statement of `append` writes.
+//! Table `events`: reading. Only the one statement of `append` writes; how a row becomes an event is in `events/row.rs`.
+
+mod row;
 
 use diesel::data_types::PgTimestamp;
 use diesel::dsl;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, SmallInt, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use veritrail_core::{
-    EventGuid, FormSubmission, Hash, Json, LeafParts, Position, StoredEvent, SyncLevel, TenantId, Timestamp,
-};
+use veritrail_core::{EventGuid, Hash, Position, StoredEvent, SyncLevel, TenantId, Timestamp};
 
-use crate::convert::{Corrupt, Place, to_bigint};
+use crate::convert::{Place, to_bigint, to_pg};
 use crate::error::AccessError;
 use crate::schema::veritrail::events;
 use crate::statement::{Prepared, Statement, unknown_parameter};
-
-pub(crate) type EventColumns = (
-    BigInt,
-    Text,
-    Text,
-    Text,
-    Nullable<Integer>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Binary,
-    Binary,
-    Nullable<Binary>,
-    Timestamptz,
-    Text,
-    Text,
-    SmallInt,
-    Timestamptz,
-    Binary,
-);
-
-/// A row of `events` as PostgreSQL gives it: nothing of it is believed yet.
-#[derive(Queryable)]
-pub(crate) struct EventRow {
-    pub(crate) position: i64,
-    pub(crate) guid: String,
-    entity_guid: String,
-    event_type: String,
-    schema_version: Option<i32>,
-    data: Option<String>,
-    metadata: Option<String>,
-    salts: Vec<u8>,
-    data_hash: Vec<u8>,
-    metadata_hash: Option<Vec<u8>>,
-    timestamp: PgTimestamp,
-    user_id: String,
-    submitted_by: String,
-    sync_level: i16,
-    recorded_at: PgTimestamp,
-    pub(crate) leaf_hash: Vec<u8>,
-}
-
-impl TryFrom<EventRow> for StoredEvent {
-    type Error = Corrupt;
-
-    fn try_from(row: EventRow) -> Result<Self, Corrupt> {
-        let key = row.guid.clone();
-        let place = Place { table: "events", key: &key };
-        let schema_version = row.schema_version.map(u32::try_from).transpose();
-        let data = row.data.ok_or_else(|| place.corrupt("data"))?;
-        let event = FormSubmission {
-            guid: place.parsed("guid", &row.guid)?,
-            entity_guid: place.parsed("entity_guid", &row.entity_guid)?,
-            event_type: place.parsed("type", &row.event_type)?,
-            schema_version: schema_version.map_err(|_| place.corrupt("schema_version"))?,
-            data: Json::from_canonical_text(data),
-            metadata: row.metadata.map(Json::from_canonical_text),
-            timestamp: place.timestamp("timestamp", row.timestamp)?,
-            user_id: place.parsed("user_id", &row.user_id)?,
-            sync_level: SyncLevel::from_number(row.sync_level).ok_or_else(|| place.corrupt("sync_level"))?,
-        };
-        let metadata_hash = row.metadata_hash.as_deref().map(|hash| place.hash("metadata_hash", hash));
-        Ok(Self {
-            position: Position(place.unsigned("position", row.position)?),
-            event,
-            salts: place.salts(&row.salts)?,
-            parts: LeafParts {
-                data_hash: place.hash("data_hash", &row.data_hash)?,
-                metadata_hash: metadata_hash.transpose()?,
-            },
-            submitted_by: place.parsed("submitted_by", &row.submitted_by)?,
-            recorded_at: place.timestamp("recorded_at", row.recorded_at)?,
-            leaf_hash: place.hash("leaf_hash", &row.leaf_hash)?,
-        })
-    }
-}
+pub(crate) use row::{EventColumns, EventRow};
 
 struct ByPosition<'a> {
     tenant: &'a str,
@@ -110,6 +36,28 @@ impl Statement for ByPosition<'_> {
             2 => out.push_bind_param::<BigInt, _>(&self.begin),
             3 => out.push_bind_param::<BigInt, _>(&self.last),
             4 => out.push_bind_param::<BigInt, _>(&self.limit),
+            other => unknown_parameter(other),
+        }
+    }
+}
+
+struct After<'a> {
+    tenant: &'a str,
+    stamp: PgTimestamp,
+    limit: i64,
+}
+
+impl Statement for After<'_> {
+    const SQL: &'static str =
+        concat!(include_str!("sql/event_columns.sql"), include_str!("sql/events_after.sql"));
+    type Columns = EventColumns;
+    type Key = After<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Timestamptz, _>(&self.stamp),
+            3 => out.push_bind_param::<BigInt, _>(&self.limit),
             other => unknown_parameter(other),
         }
     }
@@ -169,6 +117,17 @@ pub(crate) async fn by_position(
         last: i64::try_from(last).unwrap_or(i64::MAX),
         limit: i64::from(limit),
     };
+    Ok(Prepared(statement).load(connection).await?)
+}
+
+/// Rows from the first position recorded after a stamp on, in order, `limit` at most.
+pub(crate) async fn after(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    stamp: Timestamp,
+    limit: u32,
+) -> Result<Vec<EventRow>, AccessError> {
+    let statement = After { tenant: tenant.as_str(), stamp: to_pg(stamp), limit: i64::from(limit) };
     Ok(Prepared(statement).load(connection).await?)
 }
 

@@ -103,10 +103,20 @@ impl Session<'_> {
         rules: CursorRules,
     ) -> Result<Page, ReadError> {
         check_limit(limit)?;
-        let Some(window) = window(&mut self.connection, self.tenant, cursor, limit, rules).await? else {
+        let (connection, tenant) = (&mut *self.connection, self.tenant);
+        // Where events follow the stamp, the cursor is of this log, and one statement will do.
+        if let Cursor::Recorded(stamp) = cursor {
+            let rows = events::after(connection, tenant, *stamp, limit.saturating_add(1)).await?;
+            if !rows.is_empty() {
+                return page(connection, tenant, cursor, rows, limit).await;
+            }
+        }
+        let Some(Window { begin, count }) = window(connection, tenant, cursor, limit, rules).await? else {
             return Ok(Page { events: Vec::new(), cursor: cursor.clone(), is_last: true });
         };
-        page(&mut self.connection, self.tenant, cursor, window).await
+        let asked = count.saturating_add(1);
+        let rows = events::by_position(connection, tenant, begin, u64::MAX, asked).await?;
+        page(connection, tenant, cursor, rows, count).await
     }
 
     /// Events that happened from one instant (inclusive) to another (exclusive), by the devices' clocks, in
@@ -135,18 +145,17 @@ impl Session<'_> {
     }
 }
 
-/// Reads a page; a reader who finds it empty keeps its cursor.
+/// Makes a page of `count` events out of rows, of which there is one more if the log goes on. A reader who finds it empty
+/// keeps its cursor.
 async fn page(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
     cursor: &Cursor,
-    window: Window,
+    rows: Vec<EventRow>,
+    count: u32,
 ) -> Result<Page, ReadError> {
-    // One more than the page has, to see whether the log goes on.
-    let asked = window.count.saturating_add(1);
-    let rows = events::by_position(connection, tenant, window.begin, u64::MAX, asked).await?;
     let mut events = events::believe(rows)?;
-    let is_last = cut(&mut events, window.count);
+    let is_last = cut(&mut events, count);
     sync_levels::complete(connection, tenant, &mut events).await?;
     let next = events.last().map_or_else(|| cursor.clone(), |last| Cursor::after(last.recorded_at));
     Ok(Page { events, cursor: next, is_last })
