@@ -104,6 +104,9 @@ impl Statement for AtPositions<'_> {
 }
 
 /// Rows with a position from `begin` to `last`, in order, `limit` at most.
+///
+/// Positions have no gaps, so a page is a range of them: a limit alone would let PostgreSQL read and sort the rest of the
+/// log where it knows little of the table. Where there is a gap all the same, the rest is read behind it.
 pub(crate) async fn by_position(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
@@ -111,13 +114,35 @@ pub(crate) async fn by_position(
     last: u64,
     limit: u32,
 ) -> Result<Vec<EventRow>, AccessError> {
-    let statement = ByPosition {
-        tenant: tenant.as_str(),
-        begin: i64::try_from(begin).unwrap_or(i64::MAX),
-        last: i64::try_from(last).unwrap_or(i64::MAX),
-        limit: i64::from(limit),
-    };
-    Ok(Prepared(statement).load(connection).await?)
+    go_on(connection, tenant, Vec::new(), begin, last, limit).await
+}
+
+/// Adds the rows from `begin` on to those before them, until there are `limit` or no more.
+async fn go_on(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    mut rows: Vec<EventRow>,
+    begin: u64,
+    last: u64,
+    limit: u32,
+) -> Result<Vec<EventRow>, AccessError> {
+    let last = i64::try_from(last).unwrap_or(i64::MAX);
+    let mut begin = i64::try_from(begin).unwrap_or(i64::MAX);
+    loop {
+        let missing = i64::from(limit).saturating_sub(i64::try_from(rows.len()).unwrap_or(i64::MAX));
+        if missing <= 0 || begin > last {
+            return Ok(rows);
+        }
+        let statement = ByPosition { tenant: tenant.as_str(), begin, last, limit: missing };
+        let more: Vec<EventRow> = Prepared(statement).load(connection).await?;
+        let Some(end) = more.last() else { return Ok(rows) };
+        begin = end.position.saturating_add(1);
+        if rows.is_empty() {
+            rows = more;
+        } else {
+            rows.extend(more);
+        }
+    }
 }
 
 /// Rows from the first position recorded after a stamp on, in order, `limit` at most.
@@ -128,7 +153,11 @@ pub(crate) async fn after(
     limit: u32,
 ) -> Result<Vec<EventRow>, AccessError> {
     let statement = After { tenant: tenant.as_str(), stamp: to_pg(stamp), limit: i64::from(limit) };
-    Ok(Prepared(statement).load(connection).await?)
+    let rows: Vec<EventRow> = Prepared(statement).load(connection).await?;
+    match rows.last().and_then(|row| u64::try_from(row.position).ok()) {
+        Some(end) => go_on(connection, tenant, rows, end.saturating_add(1), u64::MAX, limit).await,
+        None => Ok(rows),
+    }
 }
 
 /// The events that have one of these guids, in no order.

@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
-use diesel::sql_types::{Array, BigInt, Nullable, SmallInt, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, SmallInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use veritrail_core::{EntityGuid, StoredEvent, SyncLevel, TenantId};
 use veritrail_sync::{Cursor, CursorRules, Page};
@@ -77,7 +77,7 @@ impl Session<'_> {
             Some(position) => events::stamp(&mut self.connection, self.tenant, position).await?,
             None => None,
         };
-        let is_last = is_whole && examined.count < i64::from(MAX_EXAMINED);
+        let is_last = is_whole && !examined.goes_on;
         Ok(Page { events, cursor: stamp.map_or_else(|| cursor.clone(), Cursor::after), is_last })
     }
 
@@ -100,7 +100,8 @@ struct Examined {
     matching: Vec<i64>,
     /// Position of the last event that was looked at.
     last: Option<i64>,
-    count: i64,
+    /// Whether the log has more of them.
+    goes_on: bool,
 }
 
 async fn examine(
@@ -115,8 +116,8 @@ async fn examine(
         level: level.number(),
         limit: i64::from(MAX_EXAMINED),
     };
-    let (matching, last, count) = Prepared(statement).get_result(connection).await?;
-    Ok(Examined { matching, last, count })
+    let (matching, last, goes_on) = Prepared(statement).get_result(connection).await?;
+    Ok(Examined { matching, last, goes_on })
 }
 
 struct OfEntity<'a> {
@@ -151,7 +152,7 @@ struct OfSyncLevel<'a> {
 
 impl Statement for OfSyncLevel<'_> {
     const SQL: &'static str = include_str!("../sql/positions_of_sync_level.sql");
-    type Columns = (Array<BigInt>, Nullable<BigInt>, BigInt);
+    type Columns = (Array<BigInt>, Nullable<BigInt>, Bool);
     type Key = OfSyncLevel<'static>;
 
     fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
