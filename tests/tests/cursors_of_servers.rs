@@ -87,7 +87,9 @@ async fn a_cursor_outlives_dump_and_restore_into_a_new_cluster() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("dump.sql");
     run(Command::new(dump).args(["--no-owner", "-d", server.url(), "-f"]).arg(&file));
-    run(Command::new(psql).args(["-q", "-X", "-v", "ON_ERROR_STOP=1", "-d", restored.url(), "-f"]).arg(&file));
+    run(Command::new(psql)
+        .args(["-q", "-X", "-v", "ON_ERROR_STOP=1", "-d", restored.url(), "-f"])
+        .arg(&file));
 
     // After the dump: the new cluster does not know it.
     submit(&mut session, &individuals(20, 1)).await;
@@ -121,7 +123,8 @@ fn batch(writer: usize, round: usize) -> Vec<FormSubmission> {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_writers_and_readers_lose_repeat_and_reorder_nothing() {
     let database = TestDatabase::create().await;
-    let stores: Vec<PgEventStore> = (0..TENANTS).map(|tenant| store(&database, &format!("t{tenant}"))).collect();
+    let stores: Vec<PgEventStore> =
+        (0..TENANTS).map(|tenant| store(&database, &format!("t{tenant}"))).collect();
     let until = Instant::now() + LOAD_TIME;
     let writing = Arc::new(AtomicUsize::new(WRITERS));
     let mut writers = JoinSet::new();

@@ -139,7 +139,12 @@ async fn timestamps_that_come_again_lead_no_old_client_in_a_circle() {
     }
 }
 
-async fn first_of(store: &PgEventStore, text: &str, limit: u32, rules: CursorRules) -> Result<u64, ReadError> {
+async fn first_of(
+    store: &PgEventStore,
+    text: &str,
+    limit: u32,
+    rules: CursorRules,
+) -> Result<u64, ReadError> {
     let mut session = store.session().await.unwrap();
     let page = session.events_since(&Cursor::parse(text).unwrap(), limit, rules).await?;
     Ok(page.events.first().expect("a page with events").position.0)
@@ -177,8 +182,7 @@ async fn a_time_that_may_be_a_cut_cursor_too_is_followed_from_the_lower_position
     let mut found = None;
     for round in 0..50 {
         let (first, start) = (round * 2_001, now_millis());
-        let events: Vec<_> =
-            (0..2_000).map(|n| made(first + n, start + i64::try_from(n).unwrap())).collect();
+        let events: Vec<_> = (0..2_000).map(|n| made(first + n, start + i64::try_from(n).unwrap())).collect();
         let submitted = session.submit(&events, &submitter(), Applying::AppendOnly).await.unwrap();
         let begin = receipts(&submitted)[0].position.0;
         let submitted = submit(&mut session, &[made(first + 2_000, start - MINUTE)]).await;
@@ -208,7 +212,8 @@ async fn a_time_that_may_be_a_cut_cursor_too_is_followed_from_the_lower_position
 async fn a_cursor_that_is_not_of_this_log_serves_old_clients_from_the_beginning() {
     let database = TestDatabase::create().await;
     let store = store(&database, "a");
-    let texts = ["2099-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000000000Z", "2026-03-01T07:30:01.000Z|gone"];
+    let texts =
+        ["2099-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000000000Z", "2026-03-01T07:30:01.000Z|gone"];
     let mut session = store.session().await.unwrap();
     for text in texts {
         let cursor = Cursor::parse(text).unwrap();

@@ -13,7 +13,9 @@ use veritrail_store_pg::{
 };
 use veritrail_sync::{Cursor, DEFAULT_PAGE, Page};
 use veritrail_tests::database::TestDatabase;
-use veritrail_tests::sample::{entity_guid, event, event_guid, individuals, signer, store, submit, submitter};
+use veritrail_tests::sample::{
+    entity_guid, event, event_guid, individuals, signer, store, submit, submitter,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_log_is_a_stream_in_order() {
@@ -59,10 +61,14 @@ async fn a_row_that_cannot_be_believed_ends_the_stream() {
     let store = store(&database, "a");
     let mut session = store.session().await.unwrap();
     submit(&mut session, &individuals(0, 5)).await;
-    let sql = "SET session_replication_role = replica; UPDATE veritrail.events SET data = NULL WHERE position = 3";
+    let sql =
+        "SET session_replication_role = replica; UPDATE veritrail.events SET data = NULL WHERE position = 3";
     database.connect().await.batch_execute(sql).await.unwrap();
     let refused: Result<Vec<_>, ReadError> = session.events().try_collect().await;
-    assert!(matches!(&refused, Err(ReadError::Access(error)) if error.to_string().contains("events.data of e3")), "{refused:?}");
+    assert!(
+        matches!(&refused, Err(ReadError::Access(error)) if error.to_string().contains("events.data of e3")),
+        "{refused:?}"
+    );
 }
 
 /// A group, five individuals of whom three become members one by one, and other events between.
@@ -160,7 +166,9 @@ async fn an_event_is_checked_offline_against_its_proof() {
         let mut changed = sent.clone();
         change(&mut changed);
         let refused = PgEventStore::verify_event(&changed, &proof, &keys);
-        let Err(VerifyEventError::OtherEvent { field, .. }) = refused else { panic!("{member}: {refused:?}") };
+        let Err(VerifyEventError::OtherEvent { field, .. }) = refused else {
+            panic!("{member}: {refused:?}")
+        };
         assert_eq!(field, member);
     }
     let mut forged = proof.clone();

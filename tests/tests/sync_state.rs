@@ -40,7 +40,8 @@ async fn levels_are_raised_and_never_go_down() {
     let mut session = store.session().await.unwrap();
     let answer = session.raise_sync_level(&event_guid("e1"), Remote).await.unwrap();
     assert_eq!((answer, levels(&mut session).await), (raised(1, 0, 0), vec![0, 1, 0, 0]));
-    let many = [("e0", External), ("e1", Remote), ("e2", Local), ("e3", Remote), ("e3", External), ("no", Remote)];
+    let many =
+        [("e0", External), ("e1", Remote), ("e2", Local), ("e3", Remote), ("e3", External), ("no", Remote)];
     assert_eq!(raise(&mut session, &many).await, raised(2, 2, 1));
     assert_eq!(levels(&mut session).await, [2, 1, 0, 2]);
     assert_eq!(raise(&mut session, &many).await, raised(0, 4, 1));

@@ -44,8 +44,8 @@ pub use sync_levels::{MAX_RAISED, RaiseError, Raised};
 pub use sync_metadata::MarkError;
 pub use verify::{Finding, MAX_FINDINGS, Report};
 pub use {
-    deadpool, diesel_async, futures_util, veritrail_applier, veritrail_core, veritrail_merkle, veritrail_migrations,
-    veritrail_sync,
+    deadpool, diesel_async, futures_util, veritrail_applier, veritrail_core, veritrail_merkle,
+    veritrail_migrations, veritrail_sync,
 };
 
 /// The README's example, compiled as a test.

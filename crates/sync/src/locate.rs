@@ -120,7 +120,11 @@ pub fn locate(cursor: &Cursor, rules: CursorRules, limit: u32, found: &Landmarks
                 None if is_ahead(earliest, found) => unknown(),
                 None => {
                     let reach = if *coarse { reach_beyond(found) } else { 0 };
-                    Place::From { begin: follows, count: extended(limit, follows, reach), by_event_time: false }
+                    Place::From {
+                        begin: follows,
+                        count: extended(limit, follows, reach),
+                        by_event_time: false,
+                    }
                 }
             }
         }
@@ -253,7 +257,8 @@ mod tests {
     fn what_is_not_of_this_log_is_refused_or_begun_anew_or_waited_for() {
         let guid = Cursor::Event(EventGuid::new("e").unwrap());
         // Half a millisecond behind the end, a rounded cursor may still be of the last event.
-        let ahead = [guid, Cursor::Recorded(at(1_000_001)), instant(1_000_001, false), instant(1_001_000, true)];
+        let ahead =
+            [guid, Cursor::Recorded(at(1_000_001)), instant(1_000_001, false), instant(1_001_000, true)];
         for cursor in &ahead {
             assert_eq!(locate(cursor, CursorRules::Ours, 10, &log()), Place::NotOfThisLog, "{cursor:?}");
             assert_eq!(locate(cursor, CursorRules::DataCollect, 10, &log()), from(0, 10), "{cursor:?}");
@@ -292,9 +297,11 @@ mod tests {
         let fast = Landmarks { happened: Some(20), ..log() };
         assert_eq!(theirs(&instant(9_000_000, true), &fast), place(21, 10));
         // An event was recorded about then: the lower one, and a page that goes behind the upper one.
-        let lower = Landmarks { happened: Some(20), follows: Some(15), near: Some(15), beyond: Some(18), ..log() };
+        let lower =
+            Landmarks { happened: Some(20), follows: Some(15), near: Some(15), beyond: Some(18), ..log() };
         assert_eq!(theirs(&instant(5_000, true), &lower), place(15, 16));
-        let upper = Landmarks { happened: Some(20), follows: Some(40), near: Some(40), beyond: Some(70), ..log() };
+        let upper =
+            Landmarks { happened: Some(20), follows: Some(40), near: Some(40), beyond: Some(70), ..log() };
         assert_eq!(theirs(&instant(5_000, true), &upper), place(21, 50));
         assert_eq!(theirs(&instant(5_001, false), &upper), place(21, 29));
     }

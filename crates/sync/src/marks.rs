@@ -110,11 +110,20 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_by_name_and_value() {
-        let texts =
-            ["now", "2026-03-01", "2026-13-01T07:30:01.123456789Z", "|", "a\0b|c", "2026-03-01T07:30:01.1234567"];
+        let texts = [
+            "now",
+            "2026-03-01",
+            "2026-13-01T07:30:01.123456789Z",
+            "|",
+            "a\0b|c",
+            "2026-03-01T07:30:01.1234567",
+        ];
         for text in texts {
             let refused = check_mark(SyncMark::ExternalPush, text).unwrap_err().to_string();
-            assert_eq!(refused, format!("`{text}` of lastPushExternalSync: neither a timestamp nor a cursor"));
+            assert_eq!(
+                refused,
+                format!("`{text}` of lastPushExternalSync: neither a timestamp nor a cursor")
+            );
         }
         let long = format!("x|{}", "e".repeat(MAX_MARK_BYTES));
         let refused = check_mark(SyncMark::LocalPush, &long);

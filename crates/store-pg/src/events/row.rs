@@ -86,8 +86,8 @@ impl TryFrom<EventRow> for StoredEvent {
         let recorded_at = row.recorded_at.believed(place, "recorded_at")?;
         let leaf_hash = row.leaf_hash.believed(place, "leaf_hash")?;
         // The last one, because it takes the text that errors name the row by.
-        let guid = EventGuid::new(key)
-            .map_err(|_| Place { table: "events", key: &row.position }.corrupt("guid"))?;
+        let guid =
+            EventGuid::new(key).map_err(|_| Place { table: "events", key: &row.position }.corrupt("guid"))?;
         Ok(Self { position, event: event.named(guid), salts, parts, submitted_by, recorded_at, leaf_hash })
     }
 }

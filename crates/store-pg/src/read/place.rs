@@ -88,16 +88,8 @@ async fn times_before(
     Ok(Prepared(statement).load(connection).await?)
 }
 
-type LandmarksRow = (
-    i64,
-    Option<PgTimestamp>,
-    bool,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-    Option<i64>,
-);
+type LandmarksRow =
+    (i64, Option<PgTimestamp>, bool, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
 
 async fn landmarks(
     connection: &mut AsyncPgConnection,

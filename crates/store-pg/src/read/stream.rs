@@ -24,11 +24,7 @@ impl Session<'_> {
     /// keeps the cursor of the last page that it took goes on from there.
     ///
     /// The stream ends with its first error, which is a [`ReadError`].
-    pub fn pages(
-        &mut self,
-        from: Cursor,
-        limit: u32,
-    ) -> impl Stream<Item = Result<Page, ReadError>> + Send {
+    pub fn pages(&mut self, from: Cursor, limit: u32) -> impl Stream<Item = Result<Page, ReadError>> + Send {
         stream::try_unfold((self, Some(from)), move |(session, cursor)| next_page(session, cursor, limit))
     }
 }
