@@ -153,7 +153,8 @@ async fn an_event_is_checked_offline_against_its_proof() {
     let mut elsewhere = sent.clone();
     elsewhere.sync_level = SyncLevel::External;
     assert!(PgEventStore::verify_event(&elsewhere, &proof, &keys).is_ok(), "a level is bound into nothing");
-    let changes: [(&str, fn(&mut FormSubmission)); 7] = [
+    type Change = fn(&mut FormSubmission);
+    let changes: [(&str, Change); 7] = [
         ("guid", |event| event.guid = "x".parse().unwrap()),
         ("entityGuid", |event| event.entity_guid = "x".parse().unwrap()),
         ("type", |event| event.event_type = "x".parse().unwrap()),
