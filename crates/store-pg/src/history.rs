@@ -6,9 +6,8 @@ use veritrail_core::{EntityDoc, EntityGuid, LogName, StoredEvent, TenantId, Time
 
 use crate::entities::{self, ClusterTooLarge, Reach};
 use crate::error::AccessError;
-use crate::events;
-use crate::logs;
 use crate::session::Session;
+use crate::{events, logs, sync_levels};
 
 /// Most events that time travel replays for one entity.
 pub const MAX_CLUSTER_EVENTS: u32 = 100_000;
@@ -119,7 +118,9 @@ async fn timeline(
         return Err(ClusterTooLarge { limit }.into());
     }
     let positions: Vec<i64> = positions.into_iter().collect();
-    Ok(events::at_positions(connection, tenant, &positions).await?)
+    let mut found = events::at_positions(connection, tenant, &positions).await?;
+    sync_levels::complete(connection, tenant, &mut found).await?;
+    Ok(found)
 }
 
 /// All events that may have had a part in an entity's state.

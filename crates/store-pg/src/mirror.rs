@@ -7,7 +7,7 @@ use veritrail_core::{Hash, LogName, Origin, StoredEvent, TreeHead};
 use veritrail_merkle::checkpoint::{self, Checkpoint, CheckpointError};
 use veritrail_merkle::note::VerifierKey;
 use veritrail_merkle::{Sha256Hasher, verify_consistency};
-use veritrail_sync::{Cursor, PageError, check_page};
+use veritrail_sync::{Cursor, CursorRules, PageError, check_page};
 
 use crate::append::{self, AppendError, Effects};
 use crate::checkpoints;
@@ -119,7 +119,7 @@ impl Session<'_> {
         let (mut pages, mut events) = (0, 0);
         while known.size().0 < checkpoint.size && pages < limits.pages {
             let cursor = known.recorded_at.map_or(Cursor::Start, Cursor::after);
-            let mut page = origin.events_since(&cursor, limits.page).await?.events;
+            let mut page = origin.events_since(&cursor, limits.page, CursorRules::Ours).await?.events;
             let left = usize::try_from(checkpoint.size - known.size().0).unwrap_or(usize::MAX);
             page.truncate(left);
             if page.is_empty() {

@@ -1,8 +1,9 @@
 //! Verify: recompute everything of a log from its rows and name what is wrong.
 //!
-//! Nothing is repaired and nothing is overwritten. What each part compares is in `verify/walk.rs` (rows, leaves,
-//! tiles, kept heads) and `verify/signed.rs` (checkpoints).
+//! Nothing is repaired and nothing is overwritten. What each part compares is in `verify/rows.rs` (each row by
+//! itself), `verify/walk.rs` (their order, leaves, tiles, kept heads) and `verify/signed.rs` (checkpoints).
 
+mod rows;
 mod signed;
 mod walk;
 
