@@ -47,7 +47,7 @@ pub enum Rejection {
     DoesNotApply(#[from] ApplyError),
     /// A payload built in Rust breaks a rule that reading from JSON would have refused.
     #[error("{0}")]
-    Invalid(#[from] veritrail_core::InvalidEvent),
+    Invalid(#[from] veritrail_core::InvalidInput),
 }
 
 impl Rejection {
