@@ -1,5 +1,7 @@
 //! What is read, refused, served and bound of an audit entry.
 
+#![expect(clippy::unwrap_used, reason = "clippy takes the functions beside the tests for no tests")]
+
 use veritrail_core::{
     AuditEnvelope, AuditLogEntry, AuditParts, AuditStatus, Salts, StoredAuditEntry, Subject, TenantId,
     audit_entry,

@@ -11,7 +11,7 @@
 use uuid::Uuid;
 use veritrail_merkle::{Hash, TreeHasher};
 
-use super::{AuditLogEntry, HASH_ALGORITHM};
+use super::{AuditLogEntry, DataClassification, HASH_ALGORITHM};
 use crate::entry::{ENVELOPE_VERSION, FIRST_DOMAIN, SECOND_DOMAIN, Salts, commitment, salted};
 use crate::ids::Subject;
 use crate::json::write_string;
@@ -92,7 +92,7 @@ impl AuditEnvelope<'_> {
             .text("action", entry.action.as_str())
             .optional_hash("changesHash", self.parts.changes_hash.as_ref())
             .optional_text("correlationId", short(entry.correlation_id.as_ref()))
-            .optional_text("dataClassification", entry.data_classification.map(|class| class.as_str()))
+            .optional_text("dataClassification", entry.data_classification.map(DataClassification::as_str))
             .optional_hash("detailsHash", self.parts.details_hash.as_ref())
             .optional_text("entityGuid", entry.entity_guid.as_ref().map(AsRef::as_ref))
             .optional_text("eventGuid", entry.event_guid.as_ref().map(AsRef::as_ref))
@@ -198,26 +198,47 @@ impl StoredAuditEntry {
     /// compared by their hashes, so that the comparison holds after they are erased.
     #[must_use]
     pub fn difference(&self, other: &AuditLogEntry) -> Option<&'static str> {
-        let (mine, parts) = (&self.entry, AuditParts::of(other, &self.salts));
-        let members = [
-            ("timestamp", mine.timestamp != other.timestamp),
-            ("userId", mine.user_id != other.user_id),
-            ("action", mine.action != other.action),
-            ("eventGuid", mine.event_guid != other.event_guid),
-            ("entityGuid", mine.entity_guid != other.entity_guid),
-            ("changes", self.parts.changes_hash != parts.changes_hash),
-            ("organizationId", mine.organization_id != other.organization_id),
-            ("targetResourceType", mine.target_resource_type != other.target_resource_type),
-            ("targetResourceId", mine.target_resource_id != other.target_resource_id),
-            ("status", mine.status != other.status),
-            ("details", self.parts.details_hash != parts.details_hash),
-            ("ttl", mine.ttl != other.ttl),
-            ("eventVersion", mine.event_version != other.event_version),
-            ("correlationId", mine.correlation_id != other.correlation_id),
-            ("dataClassification", mine.data_classification != other.data_classification),
-            ("retentionPolicy", mine.retention_policy != other.retention_policy),
-            ("processingLatency", mine.processing_latency != other.processing_latency),
-        ];
-        members.into_iter().find(|(_, differs)| *differs).map(|(member, _)| member)
+        let parts = AuditParts::of(other, &self.salts);
+        let differ =
+            (self.parts.changes_hash != parts.changes_hash, self.parts.details_hash != parts.details_hash);
+        difference(&self.entry, other, differ)
     }
+}
+
+impl AuditLogEntry {
+    /// The first member in which two entries differ; `None` where one is a repeat of the other. What a log adds is no
+    /// content.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<&'static str> {
+        let details = self.details != other.details || self.outcome_description != other.outcome_description;
+        difference(self, other, (self.changes != other.changes, details))
+    }
+}
+
+/// The first member that differs, where it is known already whether the payloads do.
+fn difference(
+    mine: &AuditLogEntry,
+    other: &AuditLogEntry,
+    (changes_differ, details_differ): (bool, bool),
+) -> Option<&'static str> {
+    let members = [
+        ("timestamp", mine.timestamp != other.timestamp),
+        ("userId", mine.user_id != other.user_id),
+        ("action", mine.action != other.action),
+        ("eventGuid", mine.event_guid != other.event_guid),
+        ("entityGuid", mine.entity_guid != other.entity_guid),
+        ("changes", changes_differ),
+        ("organizationId", mine.organization_id != other.organization_id),
+        ("targetResourceType", mine.target_resource_type != other.target_resource_type),
+        ("targetResourceId", mine.target_resource_id != other.target_resource_id),
+        ("status", mine.status != other.status),
+        ("details", details_differ),
+        ("ttl", mine.ttl != other.ttl),
+        ("eventVersion", mine.event_version != other.event_version),
+        ("correlationId", mine.correlation_id != other.correlation_id),
+        ("dataClassification", mine.data_classification != other.data_classification),
+        ("retentionPolicy", mine.retention_policy != other.retention_policy),
+        ("processingLatency", mine.processing_latency != other.processing_latency),
+    ];
+    members.into_iter().find(|(_, differs)| *differs).map(|(member, _)| member)
 }

@@ -1,8 +1,9 @@
 //! From an audit entry to its wire form: one JSON object.
 
 use super::parse::KNOWN_MEMBERS;
-use super::{AuditLogEntry, AuditSeal, HASH_ALGORITHM};
+use super::{AuditLogEntry, AuditSeal, DataClassification, HASH_ALGORITHM};
 use crate::json::{Json, Node, Numbers, parse, write_string};
+use crate::text::ShortText;
 
 /// Writes the entry with the members of `details.extra` where they were received.
 pub(super) fn to_json(entry: &AuditLogEntry) -> String {
@@ -17,20 +18,16 @@ pub(super) fn to_json(entry: &AuditLogEntry) -> String {
     if let Some(changes) = &entry.changes {
         member(&mut out, "changes", changes.as_str());
     }
-    member_text(&mut out, "organizationId", entry.organization_id.as_ref().map(|text| text.as_str()));
-    member_text(
-        &mut out,
-        "targetResourceType",
-        entry.target_resource_type.as_ref().map(|text| text.as_str()),
-    );
-    member_text(&mut out, "targetResourceId", entry.target_resource_id.as_ref().map(|text| text.as_str()));
+    member_text(&mut out, "organizationId", entry.organization_id.as_ref().map(ShortText::as_str));
+    member_text(&mut out, "targetResourceType", entry.target_resource_type.as_ref().map(ShortText::as_str));
+    member_text(&mut out, "targetResourceId", entry.target_resource_id.as_ref().map(ShortText::as_str));
     member_text(&mut out, "status", Some(entry.status.as_str()));
     member_text(&mut out, "outcomeDescription", entry.outcome_description.as_deref());
-    member_text(&mut out, "ttl", entry.ttl.as_ref().map(|text| text.as_str()));
-    member_text(&mut out, "eventVersion", entry.event_version.as_ref().map(|text| text.as_str()));
-    member_text(&mut out, "correlationId", entry.correlation_id.as_ref().map(|text| text.as_str()));
-    member_text(&mut out, "dataClassification", entry.data_classification.map(|class| class.as_str()));
-    member_text(&mut out, "retentionPolicy", entry.retention_policy.as_ref().map(|text| text.as_str()));
+    member_text(&mut out, "ttl", entry.ttl.as_ref().map(ShortText::as_str));
+    member_text(&mut out, "eventVersion", entry.event_version.as_ref().map(ShortText::as_str));
+    member_text(&mut out, "correlationId", entry.correlation_id.as_ref().map(ShortText::as_str));
+    member_text(&mut out, "dataClassification", entry.data_classification.map(DataClassification::as_str));
+    member_text(&mut out, "retentionPolicy", entry.retention_policy.as_ref().map(ShortText::as_str));
     if let Some(latency) = entry.processing_latency {
         member(&mut out, "processingLatency", &latency.to_string());
     }
