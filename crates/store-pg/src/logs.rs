@@ -13,6 +13,7 @@ use crate::convert::Place;
 use crate::error::AccessError;
 use crate::schema::veritrail::logs;
 use crate::statement::{Prepared, Statement, unknown_parameter};
+use crate::store::Session;
 
 /// A log's identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,16 @@ pub struct Log {
     pub base_stamp: Option<Timestamp>,
     /// Whether it is a verified copy of another database's log.
     pub replica: bool,
+}
+
+impl Session<'_> {
+    /// The identity of one of the tenant's logs; `None` before its first append.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn log_of(&mut self, log: LogName) -> Result<Option<Log>, AccessError> {
+        find(&mut self.connection, self.tenant, log).await
+    }
 }
 
 type LogRow = (Uuid, i32, Option<PgTimestamp>, bool);
@@ -48,15 +59,39 @@ pub(crate) async fn lock_or_create(
     if let Some(log) = lock(connection, tenant, log).await? {
         return Ok(LockedRow { log, is_new: false });
     }
+    let is_new = create(connection, tenant, log).await?;
+    // A row that is there and cannot be seen is hidden by row-level security.
+    let found = lock(connection, tenant, log).await?;
+    let log = found.ok_or(AccessError::Database(diesel::result::Error::NotFound))?;
+    Ok(LockedRow { log, is_new })
+}
+
+/// Reads the identity of a log that is written under the lock of another one, making the log if it is not there yet.
+pub(crate) async fn find_or_create(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+) -> Result<LockedRow, AccessError> {
+    if let Some(log) = find(connection, tenant, log).await? {
+        return Ok(LockedRow { log, is_new: false });
+    }
+    let is_new = create(connection, tenant, log).await?;
+    let found = find(connection, tenant, log).await?;
+    let log = found.ok_or(AccessError::Database(diesel::result::Error::NotFound))?;
+    Ok(LockedRow { log, is_new })
+}
+
+async fn create(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+) -> Result<bool, AccessError> {
     let inserted = diesel::insert_into(logs::table)
         .values((logs::tenant_id.eq(tenant.as_str()), logs::log.eq(log.as_str())))
         .on_conflict_do_nothing()
         .execute(connection)
         .await?;
-    // A row that is there and cannot be seen is hidden by row-level security.
-    let found = lock(connection, tenant, log).await?;
-    let log = found.ok_or(AccessError::Database(diesel::result::Error::NotFound))?;
-    Ok(LockedRow { log, is_new: inserted == 1 })
+    Ok(inserted == 1)
 }
 
 async fn lock(
@@ -93,12 +128,14 @@ pub(crate) async fn find(
 pub(crate) async fn has_rows(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
+    log: LogName,
 ) -> Result<bool, AccessError> {
-    Ok(Prepared(HasRows { tenant: tenant.as_str() }).get_result(connection).await?)
+    Ok(Prepared(HasRows { tenant: tenant.as_str(), log: log.as_str() }).get_result(connection).await?)
 }
 
 struct HasRows<'a> {
     tenant: &'a str,
+    log: &'static str,
 }
 
 impl Statement for HasRows<'_> {
@@ -109,6 +146,7 @@ impl Statement for HasRows<'_> {
     fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         match number {
             1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Text, _>(&self.log),
             other => unknown_parameter(other),
         }
     }

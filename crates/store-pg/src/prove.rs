@@ -69,7 +69,7 @@ impl Session<'_> {
             .map_err(|untrue| IntegrityError::Event { position, reason: untrue.to_string() })?;
         let checkpoint = parse_note(&row.note, row.size)?;
         let plan = proof::plan_inclusion(position.0, checkpoint.size)?;
-        let inclusion = fetch(&mut self.connection, self.tenant, log.epoch, &plan).await?;
+        let inclusion = fetch(&mut self.connection, self.tenant, (LogName::Events, log.epoch), &plan).await?;
         verify_inclusion(
             &Sha256Hasher,
             position.0,
@@ -101,9 +101,22 @@ impl Session<'_> {
         (old, old_root): (u64, Hash),
         (new, new_root): (u64, Hash),
     ) -> Result<Vec<Hash>, ProveError> {
-        let log = self.log().await?.ok_or(ProveError::NoLog)?;
+        self.prove_consistency_of(LogName::Events, (old, old_root), (new, new_root)).await
+    }
+
+    /// As [`Self::prove_consistency`], of one of the tenant's logs.
+    ///
+    /// # Errors
+    /// [`ProveError`].
+    pub async fn prove_consistency_of(
+        &mut self,
+        name: LogName,
+        (old, old_root): (u64, Hash),
+        (new, new_root): (u64, Hash),
+    ) -> Result<Vec<Hash>, ProveError> {
+        let log = self.log_of(name).await?.ok_or(ProveError::NoLog)?;
         let plan = proof::plan_consistency(old, new)?;
-        let hashes = fetch(&mut self.connection, self.tenant, log.epoch, &plan).await?;
+        let hashes = fetch(&mut self.connection, self.tenant, (name, log.epoch), &plan).await?;
         verify_consistency(&Sha256Hasher, old, new, &old_root, &new_root, &hashes)
             .map_err(|error| IntegrityError::Proof { size: new, reason: error.to_string() })?;
         Ok(hashes)
@@ -122,19 +135,27 @@ impl Session<'_> {
         let log = self.log().await?.ok_or(ProveError::NoLog)?;
         let count = u64::try_from(leaves.len()).expect("a page has fewer than 2^64 leaves");
         let plan = proof::plan_range(begin, begin.saturating_add(count), size)?;
-        let hashes = fetch(&mut self.connection, self.tenant, log.epoch, &plan).await?;
+        let hashes = fetch(&mut self.connection, self.tenant, (LogName::Events, log.epoch), &plan).await?;
         verify_range(&Sha256Hasher, begin, size, leaves, &hashes, &root)
             .map_err(|error| IntegrityError::Proof { size, reason: error.to_string() })?;
         Ok(hashes)
     }
 
-    /// The newest signed checkpoint as a note; `None` where none was published.
+    /// The newest signed checkpoint of the `events` log as a note; `None` where none was published.
     ///
     /// # Errors
     /// [`AccessError`].
     pub async fn checkpoint(&mut self) -> Result<Option<String>, AccessError> {
-        let Some(log) = self.log().await? else { return Ok(None) };
-        let row = checkpoints::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
+        self.checkpoint_of(LogName::Events).await
+    }
+
+    /// As [`Self::checkpoint`], of one of the tenant's logs.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn checkpoint_of(&mut self, name: LogName) -> Result<Option<String>, AccessError> {
+        let Some(log) = self.log_of(name).await? else { return Ok(None) };
+        let row = checkpoints::newest(&mut self.connection, self.tenant, name, log.epoch).await?;
         Ok(row.map(|row| row.note))
     }
 }
@@ -143,11 +164,11 @@ impl Session<'_> {
 async fn fetch(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
-    epoch: Epoch,
+    (log, epoch): (LogName, Epoch),
     plan: &Plan,
 ) -> Result<Vec<Hash>, ProveError> {
-    let newest = tree_heads::newest(connection, tenant, LogName::Events, epoch).await?;
-    let tree = TreeOf { tenant, epoch, stored: newest.head.size().0 };
+    let newest = tree_heads::newest(connection, tenant, log, epoch).await?;
+    let tree = TreeOf { tenant, log, epoch, stored: newest.head.size().0 };
     let nodes = merkle_tiles::nodes(connection, tree, plan.nodes()).await?;
     Ok(plan.assemble(&Sha256Hasher, nodes).expect("as many nodes were fetched as the plan names"))
 }

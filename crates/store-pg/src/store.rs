@@ -9,7 +9,7 @@ use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
 use tokio::runtime::Handle;
 use veritrail_applier::Registry;
-use veritrail_core::{LogName, TenantId};
+use veritrail_core::{AuditSignerKey, LogName, TenantId};
 
 use crate::error::AccessError;
 use crate::logs::{self, Log};
@@ -29,6 +29,7 @@ pub struct PgEventStore {
     owns_pool: bool,
     tenant: TenantId,
     registry: Arc<Registry>,
+    audit_key: Option<Arc<AuditSignerKey>>,
 }
 
 impl PgEventStore {
@@ -56,6 +57,7 @@ impl PgEventStore {
             owns_pool: false,
             tenant: TenantId::default(),
             registry: Arc::new(Registry::data_collect()),
+            audit_key: None,
         }
     }
 
@@ -70,6 +72,13 @@ impl PgEventStore {
     #[must_use]
     pub fn with_registry(mut self, registry: Registry) -> Self {
         self.registry = Arc::new(registry);
+        self
+    }
+
+    /// The same store with a key that signs each audit entry that it saves. No key of a checkpoint is one.
+    #[must_use]
+    pub fn with_audit_key(mut self, key: AuditSignerKey) -> Self {
+        self.audit_key = Some(Arc::new(key));
         self
     }
 
@@ -100,7 +109,12 @@ impl PgEventStore {
     /// [`AccessError::Unreachable`], [`AccessError::PoolTimeout`].
     pub async fn session(&self) -> Result<Session<'_>, AccessError> {
         let connection = Connection::Pooled(Box::new(self.pool.get().await?));
-        Ok(Session { connection, tenant: &self.tenant, registry: &self.registry })
+        Ok(Session {
+            connection,
+            tenant: &self.tenant,
+            registry: &self.registry,
+            audit_key: self.audit_key.as_deref(),
+        })
     }
 
     /// Makes a session of the caller's connection: every operation takes part in the transaction that is open on
@@ -113,6 +127,7 @@ impl PgEventStore {
             connection: Connection::Callers(connection),
             tenant: &self.tenant,
             registry: &self.registry,
+            audit_key: self.audit_key.as_deref(),
         }
     }
 
@@ -138,6 +153,7 @@ pub struct Session<'c> {
     pub(crate) connection: Connection<'c>,
     pub(crate) tenant: &'c TenantId,
     pub(crate) registry: &'c Registry,
+    pub(crate) audit_key: Option<&'c AuditSignerKey>,
 }
 
 /// A connection of the pool's or of the caller's.

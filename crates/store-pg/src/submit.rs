@@ -7,7 +7,7 @@ mod judge;
 
 use diesel_async::{AsyncConnection, AsyncPgConnection};
 use veritrail_applier::{ApplyError, Registry};
-use veritrail_core::{EventGuid, FormSubmission, Receipt, StoredEvent, Subject, TenantId, TreeHead};
+use veritrail_core::{EventGuid, FormSubmission, LogName, Receipt, StoredEvent, Subject, TenantId, TreeHead};
 
 use crate::append::{self, AppendError, Locked, stamp_events};
 use crate::error::AccessError;
@@ -201,7 +201,7 @@ impl Batch<'_> {
         connection: &mut AsyncPgConnection,
         early: Option<Judgement>,
     ) -> Result<Submitted, SubmitError> {
-        let locked = append::lock(connection, self.tenant).await?;
+        let locked = append::lock(connection, self.tenant, LogName::Events).await?;
         if locked.log.replica {
             return Err(AppendError::Replica.into());
         }

@@ -13,6 +13,7 @@ use crate::convert::{Corrupt, Place};
 use crate::error::{AccessError, IntegrityError};
 use crate::schema::veritrail::tree_heads;
 use crate::statement::{Prepared, Statement, unknown_parameter};
+use crate::store::Session;
 
 /// The newest head with what an append must know beside it.
 pub(crate) struct Newest {
@@ -41,6 +42,17 @@ impl Newest {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Session<'_> {
+    /// The newest tree head of one of the tenant's logs; `None` before its first append.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn tree_head_of(&mut self, name: LogName) -> Result<Option<TreeHead>, AccessError> {
+        let Some(log) = self.log_of(name).await? else { return Ok(None) };
+        Ok(Some(newest(&mut self.connection, self.tenant, name, log.epoch).await?.head))
     }
 }
 

@@ -1,0 +1,147 @@
+//! The rows of each log as the walk takes them: where one stands, its leaf, and whether it is true to it.
+
+use diesel_async::AsyncPgConnection;
+use veritrail_core::{AuditVerifierKey, LogName, StoredAuditEntry, StoredEvent, Timestamp};
+use veritrail_merkle::{Hash, Sha256Hasher};
+
+use super::{Finding, PAGE, RowName, Subject};
+use crate::audit::rows::{self as audit_rows, AuditRow};
+use crate::audit_index;
+use crate::convert::Corrupt;
+use crate::error::AccessError;
+use crate::events::{self, EventRow};
+
+/// A row of a log.
+pub(super) struct Row {
+    pub(super) name: RowName,
+    /// The leaf, as stored.
+    pub(super) leaf: Vec<u8>,
+    /// What it is, or the column that cannot be believed.
+    pub(super) believed: Result<Believed, &'static str>,
+}
+
+/// A row whose columns can be read.
+pub(super) struct Believed {
+    pub(super) leaf: Hash,
+    pub(super) recorded_at: Timestamp,
+    /// What is wrong with it: nothing, if it is what was appended.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Rows with a position from `begin` to `last`, in order, [`PAGE`] at most.
+pub(super) async fn page(
+    connection: &mut AsyncPgConnection,
+    subject: &Subject<'_>,
+    begin: u64,
+    last: u64,
+) -> Result<Vec<Row>, AccessError> {
+    match subject.name {
+        LogName::Events => {
+            let rows = events::by_position(connection, subject.tenant, begin, last, PAGE).await?;
+            Ok(rows.into_iter().map(|row| event(subject, row)).collect())
+        }
+        LogName::Audit => {
+            let mut rows = audit_rows::by_position(connection, subject.tenant, begin, last, PAGE).await?;
+            keep_repeats_together(&mut rows);
+            Ok(rows.into_iter().map(|row| audit_entry(subject, row)).collect())
+        }
+        // Captured changes are not sealed in this version: there is no table of theirs.
+        LogName::Changes => Ok(Vec::new()),
+    }
+}
+
+/// Leaves the last position of a full page to the next one, so that rows that share it are seen together.
+fn keep_repeats_together(rows: &mut Vec<AuditRow>) {
+    let is_full = u32::try_from(rows.len()) == Ok(PAGE);
+    let Some(last) = rows.last().filter(|_| is_full).map(|row| row.position) else { return };
+    let begins = rows.iter().position(|row| row.position == last).unwrap_or(0);
+    if begins > 0 {
+        rows.truncate(begins);
+    }
+}
+
+/// What stands where no row should stand: before position 0, or from `end` on.
+pub(super) async fn strays(
+    connection: &mut AsyncPgConnection,
+    subject: &Subject<'_>,
+    end: u64,
+) -> Result<Vec<Finding>, AccessError> {
+    let (log, tenant) = (subject.name, subject.tenant);
+    let outside = |(position, guid)| Finding::RowOutside { row: RowName { log, position, guid }, head: end };
+    match log {
+        LogName::Events => {
+            Ok(events::outside(connection, tenant, end, PAGE).await?.into_iter().map(outside).collect())
+        }
+        LogName::Audit => {
+            let rows = audit_rows::outside(connection, tenant, end, PAGE).await?;
+            let mut findings: Vec<Finding> = rows.into_iter().map(outside).collect();
+            for (position, guid) in audit_index::beyond(connection, tenant, end, PAGE).await? {
+                // A row that stands there too is named once.
+                let named = |finding: &Finding| finding.event() == Some((position, guid.as_str()));
+                if !findings.iter().any(named) {
+                    findings.push(outside((position, guid)));
+                }
+            }
+            Ok(findings)
+        }
+        LogName::Changes => Ok(Vec::new()),
+    }
+}
+
+/// The stamp of the row at a position, if it can be believed: otherwise it is in the findings already.
+pub(super) async fn stamp_at(
+    connection: &mut AsyncPgConnection,
+    subject: &Subject<'_>,
+    position: u64,
+) -> Result<Option<Timestamp>, AccessError> {
+    let rows = page(connection, subject, position, position).await?;
+    Ok(rows.into_iter().next().and_then(|row| row.believed.ok()).map(|row| row.recorded_at))
+}
+
+fn event(subject: &Subject<'_>, row: EventRow) -> Row {
+    let name = RowName { log: LogName::Events, position: row.position, guid: row.guid.clone() };
+    let leaf = row.leaf_hash.clone();
+    let believed = StoredEvent::try_from(row).map_err(|corrupt| corrupt.column).map(|stored| {
+        let checked = stored.verify(&Sha256Hasher, subject.log.log_id);
+        let altered = |untrue: veritrail_core::Untrue| Finding::Altered {
+            row: name.clone(),
+            reason: untrue.to_string(),
+        };
+        Believed {
+            leaf: stored.leaf_hash,
+            recorded_at: stored.recorded_at,
+            findings: checked.err().map(altered).into_iter().collect(),
+        }
+    });
+    Row { name, leaf, believed }
+}
+
+fn audit_entry(subject: &Subject<'_>, row: AuditRow) -> Row {
+    let name = RowName { log: LogName::Audit, position: row.position, guid: row.guid.clone() };
+    let leaf = row.leaf_hash.clone().unwrap_or_default();
+    let in_index = row.is_as_in_index();
+    let stored: Result<StoredAuditEntry, Corrupt> = row.try_into();
+    let believed = stored.map_err(|corrupt| corrupt.column).map(|stored| {
+        let mut findings = Vec::new();
+        let altered = |reason: String| Finding::Altered { row: name.clone(), reason };
+        if let Err(untrue) = stored.verify(&Sha256Hasher, subject.log.log_id) {
+            findings.push(altered(untrue.to_string()));
+        } else if !in_index {
+            findings.push(altered("guid or stamp are others in the index of audit entries".to_owned()));
+        }
+        if let Err(reason) = check_signature(subject, &stored) {
+            findings.push(Finding::Signature { row: name.clone(), reason });
+        }
+        Believed { leaf: stored.leaf_hash, recorded_at: stored.recorded_at, findings }
+    });
+    Row { name, leaf, believed }
+}
+
+fn check_signature(subject: &Subject<'_>, stored: &StoredAuditEntry) -> Result<(), String> {
+    let keys = subject.trusted.entries;
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let signature = stored.entry.seal.signature.as_deref().ok_or("the entry is not signed")?;
+    AuditVerifierKey::check(keys, &stored.commitment, signature).map_err(|error| error.to_string())
+}
