@@ -27,7 +27,7 @@ async fn what_was_saved_is_read() {
     let store = store(&database, "a");
     let mut session = store.session().await.unwrap();
     let whole = sample::whole("a-0");
-    let receipts = session.save_audit_log(&[whole.clone()], &submitter()).await.unwrap();
+    let receipts = session.save_audit_log(std::slice::from_ref(&whole), &submitter()).await.unwrap();
     let stored = session.audit_entry(&AuditGuid::new("a-0").unwrap()).await.unwrap().unwrap();
     assert_eq!((stored.position.0, stored.leaf_hash), (0, receipts[0].leaf_hash));
     assert_eq!((stored.recorded_at, receipts[0].repeated), (receipts[0].recorded_at, false));
@@ -114,7 +114,7 @@ async fn canonical_text_of_details_comes_back_from_jsonb() {
     let details = r#"{"zz":[1e21,-1e-7,5e-324,1.7976931348623157e308,9007199254740992],"a":{"\u20ac":"\u0001\"","":null}}"#;
     let mut entry = entry("a-0");
     entry.details = Some(Json::parse(details).unwrap());
-    save(&mut session, &[entry.clone()]).await;
+    save(&mut session, std::slice::from_ref(&entry)).await;
     let stored = session.audit_entry(&entry.guid).await.unwrap().unwrap();
     assert_eq!(stored.entry.details, entry.details);
 }
