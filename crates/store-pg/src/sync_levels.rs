@@ -16,8 +16,8 @@ use crate::convert::{Place, to_bigint};
 use crate::error::AccessError;
 use crate::events;
 use crate::schema::veritrail::sync_levels;
-use crate::statement::{Prepared, Statement, unknown_parameter};
 use crate::session::Session;
+use crate::statement::{Prepared, Statement, unknown_parameter};
 
 /// Most levels that one call raises.
 pub const MAX_RAISED: usize = 10_000;
