@@ -1,9 +1,10 @@
 //! Entities as a batch sees them: what a store has loaded, and what the batch's events have changed so far.
 //!
-//! How a change is made is in `entities/change.rs`, how it is taken back in `entities/journal.rs`. What an applier may do is in `view`; reading
-//! and writing rows is the store's.
+//! How a change is made is in `entities/change.rs`, how it is taken back in `entities/journal.rs`, how it is told to an
+//! audit trail in `entities/difference.rs`. What an applier may do is in `view`; reading and writing rows is the store's.
 
 mod change;
+mod difference;
 mod journal;
 
 use std::collections::{BTreeSet, HashMap, HashSet};

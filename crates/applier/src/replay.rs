@@ -7,9 +7,10 @@ use std::borrow::Borrow;
 
 use veritrail_core::FormSubmission;
 
+use crate::applied::Applied;
 use crate::entities::Entities;
 use crate::error::{ApplyError, ReplayError};
-use crate::registry::{Applied, Registry};
+use crate::registry::Registry;
 
 impl Registry {
     /// Applies the events of a batch in order; one that fails does not keep the others from being applied.
@@ -50,7 +51,7 @@ impl Registry {
     ) -> Result<(), ReplayError> {
         for (index, event) in events.into_iter().enumerate() {
             let event = event.borrow();
-            self.apply(event, entities).map_err(|source| ReplayError {
+            self.apply_again(event, entities).map_err(|source| ReplayError {
                 event: event.guid.clone(),
                 index,
                 source,
