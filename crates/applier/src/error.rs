@@ -233,7 +233,7 @@ pub enum RegisterError {
 pub struct ReplayError {
     /// The event.
     pub event: EventGuid,
-    /// Its 0-based number among the replayed events.
+    /// Its 0-based number among the replayed items.
     pub index: usize,
     /// Why it does not apply.
     pub source: ApplyError,

@@ -4,7 +4,7 @@
 //! entities that it has declared, versions and times are set here, groups hold no cycle. The rules of single event
 //! types are in `data_collect`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Map, Value};
 use veritrail_core::{EntityDoc, EntityGuid, EntityKind, FormSubmission, Json, Timestamp};
@@ -24,6 +24,8 @@ pub struct View<'a> {
     own: &'a EntityGuid,
     reads: &'a Reads,
     stamp: Stamp,
+    /// What memberships lead to from the entities that are read, as far as it was looked for.
+    related: HashSet<EntityGuid>,
     touched: BTreeSet<EntityGuid>,
     resolved: Vec<DuplicatePair>,
 }
@@ -32,7 +34,15 @@ impl<'a> View<'a> {
     /// `reads` must be sorted and hold the event's own entity.
     pub(crate) fn new(entities: &'a mut Entities, event: &'a FormSubmission, reads: &'a Reads) -> Self {
         let own = &event.entity_guid;
-        Self { entities, own, reads, stamp: Stamp::of(event), touched: BTreeSet::new(), resolved: Vec::new() }
+        Self {
+            entities,
+            own,
+            reads,
+            stamp: Stamp::of(event),
+            related: HashSet::new(),
+            touched: BTreeSet::new(),
+            resolved: Vec::new(),
+        }
     }
 
     /// What the event has touched besides its own entity, and the pairs that it has resolved.
@@ -155,6 +165,7 @@ impl<'a> View<'a> {
             self.touched.extend(self.entities.holders(entity).cloned());
         }
         self.touched.extend(doomed.iter().cloned());
+        self.related.extend(doomed.iter().cloned());
         self.entities.delete_all(&doomed, self.stamp);
         Ok(!doomed.is_empty())
     }
@@ -197,15 +208,29 @@ impl<'a> View<'a> {
 
     /// Checks that a store has loaded the entity if it exists, and notes that it is touched.
     fn declared(&mut self, guid: &EntityGuid) -> Result<(), ApplyError> {
-        let declared = self.reads.entities.binary_search(guid).is_ok()
-            || (self.reads.related && self.entities.knows(guid));
-        if !declared {
+        let named = self.reads.entities.binary_search(guid).is_ok();
+        if !named && !self.is_related(guid) {
             return Err(ApplyError::Undeclared { entity: guid.clone() });
         }
         if !self.touched.contains(guid) {
             self.touched.insert(guid.clone());
         }
         Ok(())
+    }
+
+    /// Whether memberships lead to an entity from one that is read: what else is in memory is there by accident.
+    fn is_related(&mut self, guid: &EntityGuid) -> bool {
+        if !self.reads.related || !self.entities.knows(guid) {
+            return false;
+        }
+        if !self.related.contains(guid) {
+            let members = self.reads.entities.iter().flat_map(|named| self.entities.descendants(named));
+            let members: Vec<_> = members.chain(self.reads.entities.iter().cloned()).collect();
+            let holders = members.iter().flat_map(|member| self.entities.holders(member)).cloned();
+            self.related.extend(holders);
+            self.related.extend(members);
+        }
+        self.related.contains(guid)
     }
 
     fn follows_members(&self, guid: &EntityGuid) -> Result<(), ApplyError> {

@@ -229,6 +229,7 @@ impl Record {
             synced: None,
             doc,
             deleted_at: None,
+            erased: false,
             members: HashMap::new(),
             last_event: Some(now),
         }
@@ -251,6 +252,7 @@ impl Record {
             synced,
             doc,
             deleted_at: None,
+            erased: false,
             members: mem::take(&mut self.members),
             last_event: Some(now),
         };

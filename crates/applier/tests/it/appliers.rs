@@ -79,7 +79,7 @@ fn parse(number: usize, parts: &Value) -> FormSubmission {
     let text = |index: usize| parts[index].as_str().unwrap();
     let second = parts[3]["second"].as_u64().map_or(number, |second| usize::try_from(second).unwrap());
     let level = u8::try_from(parts[3]["syncLevel"].as_u64().unwrap_or(0)).unwrap();
-    event_at_level(second, text(0), text(1), &parts[2], level)
+    event_at_level(number, second, text(0), text(1), &parts[2], level)
 }
 
 fn shown(entities: &Entities, expected: &Value) -> Value {
@@ -124,7 +124,7 @@ fn the_initial_state_is_the_last_synced_one() {
     let registry = Registry::data_collect();
     let mut entities = Entities::default();
     let mut versions = |number, event_type, sync_level| {
-        let event = event_at_level(number, event_type, "a", &json!({"n": number}), sync_level);
+        let event = event_at_level(number, number, event_type, "a", &json!({"n": number}), sync_level);
         registry.apply(&event, &mut entities).unwrap();
         let version = |doc: Option<&EntityDoc>| doc.unwrap().version;
         (version(entities.initial(&guid("a"))), version(entities.get(&guid("a"))))

@@ -6,4 +6,5 @@ mod appliers;
 mod batches;
 mod equivalence;
 mod registry;
+mod replay;
 mod support;
