@@ -6,9 +6,9 @@
 //!
 //! Texts are compared in a normal form: compatibility decomposition (NFKD); without the marks that writers leave out
 //! (diacritics of Latin, Greek and Cyrillic, points of Hebrew and Arabic; vowel signs of other scripts stay); case
-//! folded by mapping each character to upper and then to lower case (`ß` becomes `ss`, all sigmas one); and with
-//! everything that is neither letter, digit nor mark as one space. Not folded: the Turkish dotless `ı` becomes `i`, as
-//! no locale is known.
+//! folded by mapping each character to upper and then to lower case (`ß` becomes `ss`, all sigmas are one, an iota
+//! subscript is a letter, and as no locale is known the Turkish dotless `ı` is an `i`); and with everything that is
+//! neither letter, digit nor mark as one space.
 
 use std::collections::BTreeSet;
 
@@ -208,7 +208,7 @@ fn normal_form(text: &str) -> String {
 /// Marks that the same name is written with and without.
 fn is_left_out(char: char) -> bool {
     matches!(char,
-        '\u{0300}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}'
+        '\u{0300}'..='\u{0344}' | '\u{0346}'..='\u{036F}' | '\u{1AB0}'..='\u{1AFF}' | '\u{1DC0}'..='\u{1DFF}' | '\u{20D0}'..='\u{20FF}'
         | '\u{FE20}'..='\u{FE2F}' | '\u{0483}'..='\u{0489}'
         | '\u{0591}'..='\u{05BD}' | '\u{05BF}' | '\u{05C1}'..='\u{05C2}' | '\u{05C4}'..='\u{05C5}' | '\u{05C7}'
         | '\u{0610}'..='\u{061A}' | '\u{0640}' | '\u{064B}'..='\u{065F}' | '\u{0670}')

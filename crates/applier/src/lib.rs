@@ -4,6 +4,8 @@
 
 mod access;
 mod applied;
+#[cfg(feature = "cipher")]
+pub mod cipher;
 mod compare;
 mod conflict;
 pub mod data_collect;

@@ -2,9 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "clippy takes the functions beside the tests for no tests")]
 
+mod access;
 mod appliers;
 mod batches;
+mod cipher;
+mod duplicates;
 mod equivalence;
 mod registry;
 mod replay;
 mod support;
+mod versions;
