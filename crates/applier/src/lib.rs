@@ -41,3 +41,8 @@ pub use registry::{EventApplier, FIRST_SCHEMA_VERSION, Reads, Registry, VagueNam
 pub use replay::{ErasedEvent, LogItem, Replay, Replayed};
 pub use snapshot::{Snapshot, SnapshotRule};
 pub use view::View;
+
+/// The examples of the guide, compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/appliers.md")]
+struct GuideExamples;

@@ -156,7 +156,7 @@ impl Patch {
             let path = format!("{path}/{}", name.replace('~', "~0").replace('/', "~1"));
             match (before.get(name), after.get(name)) {
                 (Some(Value::Object(before)), Some(Value::Object(after))) => {
-                    self.objects(&path, before, after)
+                    self.objects(&path, before, after);
                 }
                 (before, after) => self.values(path, before, after),
             }

@@ -12,3 +12,4 @@ mod registry;
 mod replay;
 mod support;
 mod versions;
+mod walkthrough;
