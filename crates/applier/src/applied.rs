@@ -97,7 +97,8 @@ impl ChangeAction {
     }
 }
 
-/// What one audit entry says: with the cause, a guid and a stamp it is one.
+/// What one audit entry says. With its [`Cause`], a guid and a stamp it is one: `eventGuid`, `userId`, `timestamp` and
+/// `correlationId` are the cause's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditNote {
     /// The entity (`entityGuid`).

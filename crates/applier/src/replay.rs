@@ -88,7 +88,9 @@ impl<'r> Replay<'r> {
     /// Goes on from a snapshot: the next item is the one at the snapshot's position.
     #[must_use]
     pub fn resume(registry: &'r Registry, snapshot: Snapshot) -> Self {
-        Self::onto(registry, Entities::new(snapshot.rows), snapshot.next)
+        let mut entities = Entities::new(snapshot.rows);
+        entities.mark_erased(&snapshot.erased);
+        Self::onto(registry, entities, snapshot.next)
     }
 
     /// Goes on from entities that the events before position `next` have led to.
@@ -139,7 +141,7 @@ impl<'r> Replay<'r> {
     /// The state so far as rows, to go on from later.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot { next: self.next, rows: self.entities.rows() }
+        Snapshot { next: self.next, rows: self.entities.rows(), erased: self.entities.erased() }
     }
 
     /// Ends the replay.

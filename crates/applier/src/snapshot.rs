@@ -3,7 +3,10 @@
 //! Where they are kept is the store's. A snapshot is a copy of what the log says and proves nothing: it is verified
 //! against a replay.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
+
+use veritrail_core::EntityGuid;
 
 use crate::compare::{Difference, compare};
 use crate::entities::LoadedEntity;
@@ -18,6 +21,8 @@ pub struct Snapshot {
     pub next: u64,
     /// The rows of all its entities, tombstones among them.
     pub rows: Vec<LoadedEntity>,
+    /// Which of the tombstones an erasure has left: they explain why later events may not apply.
+    pub erased: BTreeSet<EntityGuid>,
 }
 
 /// When snapshots are taken, and which of them are kept.

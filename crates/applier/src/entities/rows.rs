@@ -2,7 +2,7 @@
 //!
 //! Changes that events make are in `entities/change.rs`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::Map;
 use veritrail_core::{EntityDoc, EntityGuid, EntityKind, EntityPair, Timestamp};
@@ -80,6 +80,20 @@ impl Entities {
         self.records.get(guid).is_some_and(|record| record.erased)
     }
 
+    /// The tombstones that erasures have left.
+    pub(crate) fn erased(&self) -> BTreeSet<EntityGuid> {
+        self.records.iter().filter(|(_, record)| record.erased).map(|(guid, _)| guid.clone()).collect()
+    }
+
+    /// Marks tombstones as left by an erasure.
+    pub(crate) fn mark_erased(&mut self, erased: &BTreeSet<EntityGuid>) {
+        for guid in erased {
+            if let Some(record) = self.records.get_mut(guid) {
+                record.erased = record.deleted_at.is_some();
+            }
+        }
+    }
+
     /// Puts a row in the place of what is known of its entity.
     pub(crate) fn adopt(&mut self, row: LoadedEntity) {
         let guid = row.guid.clone();
@@ -93,6 +107,7 @@ impl Entities {
             }
             Some(old) => {
                 record.loaded_version = old.loaded_version;
+                record.erased = old.erased && record.deleted_at.is_some();
                 record.members = std::mem::take(&mut old.members);
                 old.live_members().cloned().collect()
             }

@@ -58,8 +58,18 @@ fn an_erased_event_leaves_a_tombstone_without_content() {
     let replayed = replay.finish();
     assert_eq!(replayed.passed_over, [log[5].guid.clone()]);
     assert_eq!((parallel.next, &parallel.passed_over), (replayed.next, &replayed.passed_over));
-    assert_eq!(parallel.entities.rows(), replayed.entities.rows());
+    let rows = replayed.entities.rows();
+    assert_eq!(parallel.entities.rows(), rows);
     assert_eq!(parallel.entities.into_writes(), replayed.entities.into_writes());
+
+    // A snapshot knows of the erasure: what comes after it is passed over, too.
+    for middle in 0..=items.len() {
+        let mut replay = Replay::new(&registry);
+        items[..middle].iter().try_for_each(|item| replay.step(*item)).unwrap();
+        let mut resumed = Replay::resume(&registry, replay.snapshot());
+        items[middle..].iter().try_for_each(|item| resumed.step(*item)).unwrap();
+        assert_eq!(resumed.entities().rows(), rows);
+    }
 }
 
 #[test]
