@@ -28,6 +28,7 @@ pub(super) struct Clusters {
     /// The indexes of each cluster's items, ascending.
     pub(super) parts: Vec<Vec<usize>>,
     /// The cluster that an entity belongs to.
+    #[cfg(feature = "rayon")]
     pub(super) part_of: HashMap<EntityGuid, usize>,
 }
 
@@ -51,9 +52,11 @@ impl Clusters {
                 None => parts.push(vec![index]),
             }
         }
-        let nodes: Vec<_> = union.nodes.iter().map(|(guid, node)| (guid.clone(), *node)).collect();
-        let part_of = |(guid, node)| Some((guid, *part_of_root.get(&union.root(node))?));
-        Self { parts, part_of: nodes.into_iter().filter_map(part_of).collect() }
+        Self {
+            parts,
+            #[cfg(feature = "rayon")]
+            part_of: union.parts(&part_of_root),
+        }
     }
 }
 
@@ -115,6 +118,16 @@ impl Union {
         self.parents.push(node);
         self.sizes.push(1);
         node
+    }
+
+    /// The part of each entity, from those of the roots.
+    #[cfg(feature = "rayon")]
+    fn parts(mut self, part_of_root: &HashMap<usize, usize>) -> HashMap<EntityGuid, usize> {
+        let nodes = std::mem::take(&mut self.nodes);
+        nodes
+            .into_iter()
+            .filter_map(|(guid, node)| Some((guid, *part_of_root.get(&self.root(node))?)))
+            .collect()
     }
 
     fn root(&mut self, mut node: usize) -> usize {

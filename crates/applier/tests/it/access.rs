@@ -9,6 +9,9 @@ use veritrail_core::{FormSubmission, Subject};
 
 use crate::support::{event, guid};
 
+/// Roles, action, who has submitted it, what is granted, the decision.
+type Case = (&'static [&'static str], AccessAction, Option<&'static str>, Permission, AccessDecision);
+
 #[test]
 fn roles_ownership_and_permissions_decide() {
     use AccessAction::{Read, Write};
@@ -17,7 +20,7 @@ fn roles_ownership_and_permissions_decide() {
     let reads = Permission { can_read: true, can_write: false };
     let writes = Permission { can_read: false, can_write: true };
     let (ana, bo) = (Some("issuer|ana"), Some("issuer|bo"));
-    let cases: [(&[&str], AccessAction, Option<&str>, Permission, AccessDecision); 15] = [
+    let cases: [Case; 15] = [
         (&["admin"], Read, bo, none, Allow(AllowReason::Role)),
         (&["device", "admin"], Write, bo, none, Allow(AllowReason::Role)),
         (&[], Read, ana, none, Allow(AllowReason::Own)),
