@@ -4,6 +4,7 @@
 
 mod access;
 mod appliers;
+mod audit;
 mod batches;
 mod cipher;
 mod duplicates;
