@@ -13,14 +13,20 @@ mod history;
 mod logs;
 mod merkle_tiles;
 mod mirror;
+mod offline;
+mod operation;
 mod prove;
 mod publish;
 mod read;
 mod schema;
+mod session;
 mod signer;
 mod statement;
 mod store;
 mod submit;
+mod sync_levels;
+mod sync_metadata;
+mod transaction;
 mod tree_heads;
 mod verify;
 
@@ -30,16 +36,22 @@ pub use error::{AccessError, Corrupt, IntegrityError};
 pub use history::{HistoryError, MAX_CLUSTER_EVENTS, MAX_TIMELINE_EVENTS, Moment, PastEntity};
 pub use logs::Log;
 pub use mirror::{MirrorError, MirrorLimits, Mirrored};
+pub use offline::VerifyEventError;
+pub use operation::TransactionLimits;
 pub use prove::ProveError;
 pub use publish::{PublishError, Published, WithoutMemory};
-pub use read::ReadError;
+pub use read::{MAX_EXAMINED, ReadError};
+pub use session::{Session, Work};
 pub use signer::{FileSigner, SignerError};
-pub use store::{PgEventStore, PgPool, Session};
+pub use store::{PgEventStore, PgPool};
 pub use submit::{Applying, MAX_BATCH, MAX_BATCH_BYTES, Outcome, Rejection, SubmitError, Submitted};
+pub use sync_levels::{MAX_RAISED, RaiseError, Raised};
+pub use sync_metadata::MarkError;
+pub use transaction::Transaction;
 pub use verify::{Finding, MAX_FINDINGS, Report};
 pub use {
-    deadpool, diesel_async, veritrail_applier, veritrail_core, veritrail_merkle, veritrail_migrations,
-    veritrail_sync,
+    deadpool, diesel_async, futures_util, veritrail_applier, veritrail_core, veritrail_merkle,
+    veritrail_migrations, veritrail_sync,
 };
 
 /// The README's example, compiled as a test.

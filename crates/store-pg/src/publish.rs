@@ -18,10 +18,10 @@ use crate::checkpoints::{self, CheckpointRow};
 use crate::error::{AccessError, IntegrityError};
 use crate::logs::Log;
 use crate::prove::ProveError;
+use crate::session::Session;
 use crate::signer::{FileSigner, LockedMemory, Signed, SignerError};
 use crate::statement::{Prepared, Statement, unknown_parameter};
-use crate::store::Session;
-use crate::tree_heads;
+use crate::tree_heads::{self, Newest};
 
 /// The epoch in which a log begins.
 pub(crate) const FIRST_EPOCH: Epoch = Epoch(1);
@@ -130,7 +130,7 @@ impl Session<'_> {
         signer: &Arc<FileSigner>,
         without_memory: WithoutMemory,
     ) -> Result<Published, PublishError> {
-        if self.is_within_transaction() {
+        if self.is_within_transaction().await? {
             return Err(PublishError::WithinTransaction);
         }
         let log = self.log().await?.ok_or(PublishError::Empty)?;
@@ -144,14 +144,16 @@ impl Session<'_> {
         }
         let memory = lock_memory(signer, &origin).await?;
         // Read under the memory's lock: who signs next sees at least what was signed before.
-        let newest =
-            tree_heads::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
+        let (tenant, epoch) = (self.tenant, log.epoch);
+        let newest: Newest = self
+            .snapshot(async |connection| tree_heads::newest(connection, tenant, LogName::Events, epoch).await)
+            .await?;
         newest.check()?;
         let head = newest.head;
         if head.size().0 == 0 {
             return Err(PublishError::Empty);
         }
-        wait_until_flushed(&mut self.connection).await?;
+        self.snapshot(async |connection| wait_until_flushed(connection).await).await?;
         let published = self.newest_of_any_epoch(log.epoch).await?;
         let signed = match memory.read()? {
             Some(signed) => Some(signed),
@@ -169,10 +171,13 @@ impl Session<'_> {
         own: Epoch,
     ) -> Result<Option<(Epoch, CheckpointRow)>, AccessError> {
         let (tenant, log) = (self.tenant, LogName::Events);
-        let epochs = checkpoints::other_epochs(&mut self.connection, tenant, log, own).await?;
-        let epoch = epochs.into_iter().max().unwrap_or(own);
-        let row = checkpoints::newest(&mut self.connection, tenant, log, epoch).await?;
-        Ok(row.map(|row| (epoch, row)))
+        self.snapshot(async |connection| {
+            let epochs = checkpoints::other_epochs(connection, tenant, log, own).await?;
+            let epoch = epochs.into_iter().max().unwrap_or(own);
+            let row = checkpoints::newest(connection, tenant, log, epoch).await?;
+            Ok(row.map(|row| (epoch, row)))
+        })
+        .await
     }
 
     /// Checks that the head continues what was signed last.
@@ -212,15 +217,12 @@ impl Session<'_> {
         };
         memory.write(&checkpoint)?;
         let note = checkpoint.sign(&[signer.key()]).expect("an origin of ours is one line");
-        let is_new = checkpoints::insert(
-            &mut self.connection,
-            self.tenant,
-            LogName::Events,
-            log.epoch,
-            &checkpoint,
-            &note,
-        )
-        .await?;
+        let (tenant, epoch) = (self.tenant, log.epoch);
+        let is_new: bool = self
+            .write(async |connection| {
+                checkpoints::insert(connection, tenant, LogName::Events, epoch, &checkpoint, &note).await
+            })
+            .await?;
         if !is_new {
             self.check_stored(log, &checkpoint).await?;
         }
@@ -229,9 +231,12 @@ impl Session<'_> {
 
     /// Checks that the checkpoint of this size that is stored already has this root.
     async fn check_stored(&mut self, log: &Log, checkpoint: &Checkpoint) -> Result<(), PublishError> {
-        let size = checkpoint.size;
-        let stored =
-            checkpoints::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
+        let (size, tenant, epoch) = (checkpoint.size, self.tenant, log.epoch);
+        let stored: Option<CheckpointRow> = self
+            .snapshot(async |connection| {
+                checkpoints::newest(connection, tenant, LogName::Events, epoch).await
+            })
+            .await?;
         match stored {
             Some(row) if row.size == size && row.root == checkpoint.root.as_bytes() => Ok(()),
             _ => {
