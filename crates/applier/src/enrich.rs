@@ -4,7 +4,7 @@
 //! Metadata is no content of an event, so a repeat with other metadata is still the same event.
 
 use serde_json::{Map, Value};
-use veritrail_core::{FormSubmission, InvalidEvent, Json, JsonError};
+use veritrail_core::{FormSubmission, InvalidInput, Json, JsonError};
 
 /// Members of the stored metadata that are parts of the event itself and that no enricher may change.
 const PARTS_OF_THE_EVENT: [&str; 3] = ["context", "extra", "migratedFrom"];
@@ -52,7 +52,7 @@ pub enum EnrichError {
     Json(#[from] JsonError),
     /// The metadata would outgrow its limit.
     #[error(transparent)]
-    Invalid(#[from] InvalidEvent),
+    Invalid(#[from] InvalidInput),
 }
 
 /// The event with the metadata that an enricher adds. An event to which nothing is added stays as it is.
