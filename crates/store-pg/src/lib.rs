@@ -4,17 +4,20 @@
 //! speak of more than one table are files under `sql/`.
 
 mod append;
+mod checkpoint_signatures;
 mod checkpoints;
 mod convert;
 mod entities;
 mod error;
 mod events;
+mod group;
 mod history;
 mod logs;
 mod merkle_tiles;
 mod mirror;
 mod prove;
 mod publish;
+mod publisher;
 mod read;
 mod schema;
 mod signer;
@@ -27,13 +30,17 @@ mod verify;
 pub use append::AppendError;
 pub use entities::ClusterTooLarge;
 pub use error::{AccessError, Corrupt, IntegrityError};
+pub use group::{GroupCommit, GroupError, GroupLimits};
 pub use history::{HistoryError, MAX_CLUSTER_EVENTS, MAX_TIMELINE_EVENTS, Moment, PastEntity};
 pub use logs::Log;
 pub use mirror::{MirrorError, MirrorLimits, Mirrored};
 pub use prove::ProveError;
-pub use publish::{PublishError, Published, WithoutMemory};
+pub use publish::{KeySwitch, PublishError, Published, WithoutMemory};
+pub use publisher::{
+    CommitSignal, LogState, LogStatus, Publisher, PublisherSettings, PublisherState,
+};
 pub use read::ReadError;
-pub use signer::{FileSigner, SignerError};
+pub use signer::{ExternalSigner, FileSigner, Signer, SignerError, SignerMemory};
 pub use store::{PgEventStore, PgPool, Session};
 pub use submit::{Applying, MAX_BATCH, MAX_BATCH_BYTES, Outcome, Rejection, SubmitError, Submitted};
 pub use verify::{Finding, MAX_FINDINGS, Report};

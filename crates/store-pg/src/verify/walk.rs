@@ -37,6 +37,8 @@ pub(super) struct Walk<'a> {
     tile_roots: Vec<Hash>,
     /// Size of the newest checkpoint that holds.
     checkpoint: Option<u64>,
+    /// Checkpoints since then that no trusted key has signed, [`MAX_FINDINGS`] at most.
+    unvouched: Vec<Finding>,
     /// Size of the last kept head that agrees with the rows.
     agreed: u64,
     findings: Vec<Finding>,
@@ -56,6 +58,7 @@ impl<'a> Walk<'a> {
             open_tile: Vec::new(),
             tile_roots: Vec::new(),
             checkpoint: None,
+            unvouched: Vec::new(),
             agreed: 0,
             findings: Vec::new(),
             more_findings: 0,
@@ -90,6 +93,9 @@ impl<'a> Walk<'a> {
         }
         if self.next < self.head {
             self.gap(self.head);
+        }
+        for finding in std::mem::take(&mut self.unvouched) {
+            self.find(finding);
         }
         if let Some(checkpoint) = self.published.filter(|published| *published > self.head) {
             self.find(Finding::HeadBehindCheckpoint { head: self.head, checkpoint });
@@ -275,9 +281,15 @@ impl<'a> Walk<'a> {
         let reached = self.frontier.as_ref().filter(|_| row.size == self.next);
         let recomputed = reached.and_then(|frontier| frontier.root(&Sha256Hasher));
         match signed::check(row, self.subject, recomputed) {
-            Ok(()) if recomputed.is_some() => self.checkpoint = Some(row.size),
-            Ok(()) => {}
-            Err(finding) => self.find(finding),
+            Verdict::Holds if recomputed.is_some() => {
+                self.checkpoint = Some(row.size);
+                self.unvouched.clear();
+            }
+            Verdict::Holds => {}
+            // Of more than can be told, the first say enough.
+            Verdict::Unvouched(finding) if self.unvouched.len() < MAX_FINDINGS => self.unvouched.push(finding),
+            Verdict::Unvouched(_) => {}
+            Verdict::Wrong(finding) => self.find(finding),
         }
     }
 
