@@ -7,6 +7,8 @@
 
 #[path = "cli/input.rs"]
 mod input;
+#[path = "cli/keys.rs"]
+mod keys;
 #[path = "cli/proof.rs"]
 mod proof;
 #[path = "cli/read.rs"]

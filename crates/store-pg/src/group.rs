@@ -78,8 +78,8 @@ pub enum GroupError {
     /// What was to answer has ended, as at a shutdown of the runtime. The event may be stored: submit it again.
     #[error("nobody is left to tell the event's outcome, and it may be stored all the same")]
     Abandoned,
-    /// An applier panicked at this event. Nothing of it was stored.
-    #[error("an applier panicked at the event")]
+    /// Storing the event panicked: a fault of ours or of a hook of the pool's. It may be stored: submit it again.
+    #[error("storing the event panicked")]
     Panicked,
     /// The event could not be stored, by itself or because nothing can. Where the connection was lost while
     /// committing it may have been: submit it again.
@@ -183,10 +183,11 @@ impl GroupCommit {
     }
 
     fn enter(&self, tenant: &TenantId, member: Member) -> Result<Ticket<'_>, GroupError> {
-        let (number, admitted) = self.shared.lock().admit(tenant, member).map_err(|refused| match refused {
-            Refused::Closed => GroupError::Closed,
-            Refused::Full { queued, bytes } => GroupError::Overloaded { queued, bytes },
-        })?;
+        let (number, admitted) =
+            self.shared.lock().admit(tenant, member).map_err(|refused| match refused {
+                Refused::Closed => GroupError::Closed,
+                Refused::Full { queued, bytes } => GroupError::Overloaded { queued, bytes },
+            })?;
         if admitted == Admitted::First {
             tokio::spawn(lane::serve(Arc::clone(&self.shared), tenant.clone()));
         }

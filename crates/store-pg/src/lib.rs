@@ -36,9 +36,7 @@ pub use logs::Log;
 pub use mirror::{MirrorError, MirrorLimits, Mirrored};
 pub use prove::ProveError;
 pub use publish::{KeySwitch, PublishError, Published, WithoutMemory};
-pub use publisher::{
-    CommitSignal, LogState, LogStatus, Publisher, PublisherSettings, PublisherState,
-};
+pub use publisher::{CommitSignal, LogState, LogStatus, Publisher, PublisherSettings, PublisherState};
 pub use read::ReadError;
 pub use signer::{ExternalSigner, FileSigner, Signer, SignerError, SignerMemory};
 pub use store::{PgEventStore, PgPool, Session};

@@ -152,8 +152,7 @@ impl Session<'_> {
         if self.is_within_transaction() {
             return Err(PublishError::WithinTransaction);
         }
-        let row =
-            logs::find(&mut self.connection, self.tenant, log).await?.ok_or(PublishError::Empty)?;
+        let row = logs::find(&mut self.connection, self.tenant, log).await?.ok_or(PublishError::Empty)?;
         if row.replica {
             return Err(PublishError::Replica);
         }

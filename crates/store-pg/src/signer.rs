@@ -74,7 +74,9 @@ pub enum SignerError {
         path: PathBuf,
     },
     /// The key that is to be taken over has lost its memory: what it has signed is unknown.
-    #[error("{path} is missing: what the key has signed is unknown (if that is right: `veritrail checkpoint --adopt`)")]
+    #[error(
+        "{path} is missing: what the key has signed is unknown (if that is right: `veritrail checkpoint --adopt`)"
+    )]
     NoMemory {
         /// The folder that should be there.
         path: PathBuf,

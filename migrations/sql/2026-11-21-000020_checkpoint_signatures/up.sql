@@ -9,8 +9,7 @@ CREATE TABLE veritrail.checkpoint_signatures (
     key_id    text COLLATE "C" NOT NULL CHECK (key_id ~ '^[0-9a-f]{8}$'),
     line      text COLLATE "C" NOT NULL,
     added_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (tenant_id, log, epoch, size, key_name, key_id),
-    FOREIGN KEY (tenant_id, log, epoch, size) REFERENCES veritrail.checkpoints
+    PRIMARY KEY (tenant_id, log, epoch, size, key_name, key_id)
 );
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON veritrail.checkpoint_signatures
     FOR EACH STATEMENT EXECUTE FUNCTION veritrail.refuse_change();
@@ -20,5 +19,6 @@ COMMENT ON COLUMN veritrail.checkpoint_signatures.key_name IS 'Name of the key t
 COMMENT ON COLUMN veritrail.checkpoint_signatures.key_id IS 'Id of that key, in hexadecimal digits.';
 COMMENT ON COLUMN veritrail.checkpoint_signatures.line IS
     'The line as it stands in the note: an em dash, the name, the signature in base64; without its newline.';
+COMMENT ON COLUMN veritrail.checkpoint_signatures.added_at IS 'When it was added: the order of the lines in the note.';
 COMMENT ON COLUMN veritrail.checkpoints.cosignatures IS
     'Not used: signatures that are added later stand in checkpoint_signatures.';

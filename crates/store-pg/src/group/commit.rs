@@ -103,7 +103,18 @@ impl Part {
         Self { events, submitted_by, waiting, attempts: 0 }
     }
 
+    /// A panic, of the store's or of a hook of the pool's, must not take the tenant's other events with it.
     async fn store<'s>(
+        &self,
+        store: &'s PgEventStore,
+        session: &mut Option<Session<'s>>,
+        applying: Applying,
+    ) -> Result<Submitted, Fault> {
+        let submitted = AssertUnwindSafe(self.submit(store, session, applying)).catch_unwind().await;
+        submitted.unwrap_or(Err(Fault::Panicked))
+    }
+
+    async fn submit<'s>(
         &self,
         store: &'s PgEventStore,
         session: &mut Option<Session<'s>>,
@@ -114,12 +125,7 @@ impl Part {
             None => session.insert(store.session().await.map_err(|error| Fault::Submit(error.into()))?),
         };
         let submitted_by = Submitters::Each(&self.submitted_by);
-        // An applier is code of the application's; its panic must not take the tenant's other events with it.
-        let submitted = AssertUnwindSafe(session.submit_batch(&self.events, submitted_by, applying));
-        match submitted.catch_unwind().await {
-            Ok(submitted) => submitted.map_err(Fault::Submit),
-            Err(_) => Err(Fault::Panicked),
-        }
+        session.submit_batch(&self.events, submitted_by, applying).await.map_err(Fault::Submit)
     }
 
     /// Keeps the first half and gives the second.

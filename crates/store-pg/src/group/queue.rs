@@ -258,8 +258,7 @@ mod tests {
 
     #[test]
     fn what_is_taken_back_makes_room_and_is_in_no_batch() {
-        let mut queues =
-            Queues::new(GroupLimits { queued: 2, queued_bytes: 4, ..GroupLimits::default() });
+        let mut queues = Queues::new(GroupLimits { queued: 2, queued_bytes: 4, ..GroupLimits::default() });
         let a = tenant("a");
         let (first, _) = queues.admit(&a, member("e0", Applying::Apply)).unwrap();
         queues.admit(&a, member("e1", Applying::Apply)).unwrap();

@@ -7,7 +7,8 @@ use veritrail_merkle::note::{Signature, VerifierKey};
 use super::{Signer, SignerError, SignerMemory};
 
 /// What signs a text with a key; it may block.
-type Sign = dyn Fn(&VerifierKey, &str) -> Result<[u8; 64], Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
+type Sign =
+    dyn Fn(&VerifierKey, &str) -> Result<[u8; 64], Box<dyn std::error::Error + Send + Sync>> + Send + Sync;
 
 /// A signer whose keys are elsewhere.
 pub struct ExternalSigner {

@@ -8,7 +8,8 @@ use diesel_async::AsyncPgConnection;
 use veritrail_core::{Epoch, Hash, LogName, Position, StoredEvent, Timestamp};
 use veritrail_merkle::{CompactRange, Sha256Hasher, root_of_leaves};
 
-use super::{Finding, MAX_FINDINGS, PAGE, Report, Subject, signed};
+use super::signed::{self, Verdict};
+use super::{Finding, MAX_FINDINGS, PAGE, Report, Subject};
 use crate::checkpoints::{self, CheckpointRow};
 use crate::convert::{Place, concat, to_bigint};
 use crate::error::AccessError;
@@ -287,7 +288,9 @@ impl<'a> Walk<'a> {
             }
             Verdict::Holds => {}
             // Of more than can be told, the first say enough.
-            Verdict::Unvouched(finding) if self.unvouched.len() < MAX_FINDINGS => self.unvouched.push(finding),
+            Verdict::Unvouched(finding) if self.unvouched.len() < MAX_FINDINGS => {
+                self.unvouched.push(finding)
+            }
             Verdict::Unvouched(_) => {}
             Verdict::Wrong(finding) => self.find(finding),
         }
