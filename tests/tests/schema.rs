@@ -272,7 +272,7 @@ async fn every_key_begins_with_the_tenant() {
 async fn append_only_tables_refuse_every_change() {
     let database = TestDatabase::create().await;
     let client = database.connect().await;
-    for table in ["events", "merkle_tiles", "tree_heads", "checkpoints"] {
+    for table in ["events", "merkle_tiles", "tree_heads", "checkpoints", "checkpoint_signatures"] {
         let statements = [
             format!("UPDATE veritrail.{table} SET tenant_id = tenant_id"),
             format!("DELETE FROM veritrail.{table}"),
