@@ -35,7 +35,7 @@ async fn each_commit_is_published_as_it_comes() {
     let (store, key) = (store(&database, "a"), signer(folder.path()));
     let committed = CommitSignal::default();
     let publisher =
-        Publisher::start(vec![store.clone()], Arc::clone(&key), &every(Duration::ZERO), &committed);
+        Publisher::start(std::slice::from_ref(&store), Arc::clone(&key), &every(Duration::ZERO), &committed);
     let group = GroupCommit::start(store.clone(), GroupLimits::default(), committed);
     let mut state = publisher.state();
     for (n, event) in individuals(0, 5).into_iter().enumerate() {
@@ -57,7 +57,7 @@ async fn commits_between_two_checkpoints_are_one_and_a_stop_publishes_what_is_pe
     let (store, key) = (store(&database, "a"), signer(folder.path()));
     let hourly = every(Duration::from_secs(3_600));
     let publisher =
-        Publisher::start(vec![store.clone()], Arc::clone(&key), &hourly, &CommitSignal::default());
+        Publisher::start(std::slice::from_ref(&store), Arc::clone(&key), &hourly, &CommitSignal::default());
     let mut session = store.session().await.unwrap();
     for n in 0..20 {
         submit(&mut session, &individuals(n, 1)).await;
@@ -80,7 +80,7 @@ async fn a_database_that_fails_is_asked_again_and_the_backlog_is_told() {
     let refuse = "ALTER TABLE veritrail.checkpoints ADD CONSTRAINT no CHECK (size > 99)";
     client.batch_execute(refuse).await.unwrap();
     let soon = every(Duration::from_millis(20));
-    let publisher = Publisher::start(vec![store.clone()], key, &soon, &CommitSignal::default());
+    let publisher = Publisher::start(std::slice::from_ref(&store), key, &soon, &CommitSignal::default());
     let mut state = publisher.state();
     let failing = |state: &PublisherState| matches!(state.logs[0].status, LogStatus::Failing { failures, .. } if failures > 1);
     let told = until(&mut state, failing).await;
@@ -102,8 +102,8 @@ async fn a_log_that_contradicts_what_was_signed_stops_alone() {
         submit(&mut store.session().await.unwrap(), &individuals(0, 5)).await;
     }
     let soon = every(Duration::from_millis(20));
-    let both = vec![forged.clone(), honest.clone()];
-    let publisher = Publisher::start(both, key, &soon, &CommitSignal::default());
+    let both = [forged.clone(), honest.clone()];
+    let publisher = Publisher::start(&both, key, &soon, &CommitSignal::default());
     let mut state = publisher.state();
     until(&mut state, |state| state.logs.iter().all(|log| log.published == 5)).await;
     let forge = ["checkpoints", "tree_heads", "events", "entities"]
@@ -134,7 +134,7 @@ async fn publishers_with_one_key_take_turns() {
     let publishers: Vec<Publisher> = (0..3)
         .map(|_| {
             let own = Arc::new(FileSigner::open(&folder.path().join("key")).unwrap());
-            Publisher::start(vec![store.clone()], own, &soon, &CommitSignal::default())
+            Publisher::start(std::slice::from_ref(&store), own, &soon, &CommitSignal::default())
         })
         .collect();
     let mut session = store.session().await.unwrap();

@@ -64,7 +64,7 @@ async fn during_an_overlap_each_key_alone_is_enough() {
     let grow = async |session: &mut Session<'_>, first| submit(session, &individuals(first, 10)).await;
     grow(&mut session, 0).await;
     let before = session.publish(&keys.signer("old"), WithoutMemory::Refuse).await.unwrap();
-    assert_eq!((signers(&before.note, &[keys.new.clone()]), before.switch), (0, None));
+    assert_eq!((signers(&before.note, std::slice::from_ref(&keys.new)), before.switch), (0, None));
     assert_eq!(verified(&mut session, &keys.new).await, (None, false), "the new key has signed nothing yet");
 
     grow(&mut session, 10).await;

@@ -82,7 +82,7 @@ impl Publisher {
     /// it matters where the interval is zero.
     #[must_use]
     pub fn start<S: Signer>(
-        stores: Vec<PgEventStore>,
+        stores: &[PgEventStore],
         signer: Arc<S>,
         settings: &PublisherSettings,
         committed: &CommitSignal,
@@ -95,7 +95,7 @@ impl Publisher {
         let (stop, stopped) = watch::channel(false);
         let commits = committed.commits.subscribe();
         let run = Run { followed, signer, interval: settings.interval, commits, stopped, report };
-        Self { stop, state, task: tokio::spawn(run.to_end()) }
+        Self { stop, state, task: tokio::spawn(run.until_stopped()) }
     }
 
     /// What is published and what is not; the receiver is told of each change. Once the publisher has ended, its last
@@ -126,16 +126,20 @@ struct Run<S> {
 }
 
 impl<S: Signer> Run<S> {
-    async fn to_end(mut self) {
+    async fn until_stopped(mut self) {
+        let mut stopped = self.stopped.clone();
         loop {
             // What is committed from here on is seen by the next look, if not by this one.
             self.commits.borrow_and_update();
-            self.look().await;
             let due = self.due();
+            let round = async {
+                self.look().await;
+                due.await;
+            };
             tokio::select! {
-                // Told to stop, or nobody is left to tell.
-                _ = self.stopped.changed() => break,
-                () = due => {}
+                // Told to stop, or nobody is left to tell. A look that is broken off is done again below.
+                _ = stopped.changed() => break,
+                () = round => {}
             }
         }
         let deadline = Instant::now() + STOP_TIMEOUT;

@@ -16,8 +16,8 @@ use crate::{Figure, Outcome, WARM_UP, rate};
 const SUBMITTERS: usize = 64;
 const INSERTERS: usize = 8;
 /// Events of each submitter in a round.
-const EACH: usize = 16;
-const ROUNDS: usize = 20;
+const EACH: usize = 32;
+const ROUNDS: usize = 12;
 /// Events of a round.
 const TOTAL: usize = SUBMITTERS * EACH;
 /// Numbers of events and rows of other figures are below.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::oneshot;
+use tracing::Instrument;
 use veritrail_core::{FormSubmission, Subject};
 
 use super::GroupError;
@@ -53,43 +54,81 @@ enum Step {
     Tell,
 }
 
-/// Stores a batch and answers everybody in it; tells whether something new was stored. The session is made when it
-/// is missing, and dropped after a fault.
-#[tracing::instrument(name = "group.commit", skip_all, fields(events = batch.len(), waited_ms = longest_wait(&batch)))]
+/// What became of a batch.
+pub(super) struct Committed {
+    /// How many events were in it.
+    pub(super) taken: usize,
+    /// Whether something new was stored.
+    pub(super) has_stored: bool,
+}
+
+/// Stores a batch and answers everybody in it. The session is made when it is missing, and dropped after a fault.
+///
+/// The batch is taken once there is a connection: what comes while that is waited for goes along.
 pub(super) async fn commit<'s>(
     store: &'s PgEventStore,
     session: &mut Option<Session<'s>>,
-    batch: Vec<Member>,
-) -> bool {
-    let Some(applying) = batch.first().map(|member| member.applying) else { return false };
+    take: impl FnOnce() -> Vec<Member> + Send,
+) -> Committed {
+    let mut early = unless_panicking(open(store, session)).await.err();
+    let batch = take();
+    let (taken, waited_ms) = (batch.len(), longest_wait(&batch));
+    let Some(applying) = batch.first().map(|member| member.applying) else {
+        return Committed { taken, has_stored: false };
+    };
     let mut parts = vec![Part::of(batch)];
     let (mut failures, mut has_stored) = (0, false);
-    while let Some(mut part) = parts.pop() {
-        part.attempts += 1;
-        let fault = match part.store(store, session, applying).await {
-            Ok(submitted) => {
-                has_stored |= submitted.head.is_some();
-                part.answer(submitted);
-                continue;
+    let storing = async {
+        while let Some(mut part) = parts.pop() {
+            part.attempts += 1;
+            let stored = match early.take() {
+                Some(fault) => Err(fault),
+                None => unless_panicking(part.store(store, session, applying)).await,
+            };
+            let fault = match stored {
+                Ok(submitted) => {
+                    has_stored |= submitted.head.is_some();
+                    part.answer(submitted);
+                    continue;
+                }
+                Err(fault) => fault,
+            };
+            // Whatever it was: a connection that saw a fault is not trusted with the next part.
+            *session = None;
+            failures += 1;
+            match next_step(&fault, part.attempts, part.events.len(), failures) {
+                Step::Again(pause) => {
+                    tokio::time::sleep(pause).await;
+                    parts.push(part);
+                }
+                Step::Halve => {
+                    let second = part.split();
+                    parts.extend([second, part]);
+                }
+                Step::Tell => part.fail(fault),
             }
-            Err(fault) => fault,
-        };
-        // Whatever it was: a connection that saw a fault is not trusted with the next part.
-        *session = None;
-        failures += 1;
-        match next_step(&fault, part.attempts, part.events.len(), failures) {
-            Step::Again(pause) => {
-                tokio::time::sleep(pause).await;
-                parts.push(part);
-            }
-            Step::Halve => {
-                let second = part.split();
-                parts.extend([second, part]);
-            }
-            Step::Tell => part.fail(fault),
         }
+    };
+    storing.instrument(tracing::info_span!("group.commit", events = taken, waited_ms)).await;
+    Committed { taken, has_stored }
+}
+
+/// A panic, of the store's or of a hook of the pool's, must not take the tenant's other events with it.
+async fn unless_panicking<T>(work: impl Future<Output = Result<T, SubmitError>>) -> Result<T, Fault> {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(done) => done.map_err(Fault::Submit),
+        Err(_) => Err(Fault::Panicked),
     }
-    has_stored
+}
+
+async fn open<'a, 's>(
+    store: &'s PgEventStore,
+    session: &'a mut Option<Session<'s>>,
+) -> Result<&'a mut Session<'s>, SubmitError> {
+    match session {
+        Some(session) => Ok(session),
+        None => Ok(session.insert(store.session().await?)),
+    }
 }
 
 impl Part {
@@ -103,29 +142,14 @@ impl Part {
         Self { events, submitted_by, waiting, attempts: 0 }
     }
 
-    /// A panic, of the store's or of a hook of the pool's, must not take the tenant's other events with it.
     async fn store<'s>(
         &self,
         store: &'s PgEventStore,
         session: &mut Option<Session<'s>>,
         applying: Applying,
-    ) -> Result<Submitted, Fault> {
-        let submitted = AssertUnwindSafe(self.submit(store, session, applying)).catch_unwind().await;
-        submitted.unwrap_or(Err(Fault::Panicked))
-    }
-
-    async fn submit<'s>(
-        &self,
-        store: &'s PgEventStore,
-        session: &mut Option<Session<'s>>,
-        applying: Applying,
-    ) -> Result<Submitted, Fault> {
-        let session = match session {
-            Some(session) => session,
-            None => session.insert(store.session().await.map_err(|error| Fault::Submit(error.into()))?),
-        };
-        let submitted_by = Submitters::Each(&self.submitted_by);
-        session.submit_batch(&self.events, submitted_by, applying).await.map_err(Fault::Submit)
+    ) -> Result<Submitted, SubmitError> {
+        let session = open(store, session).await?;
+        session.submit_batch(&self.events, Submitters::Each(&self.submitted_by), applying).await
     }
 
     /// Keeps the first half and gives the second.

@@ -10,7 +10,7 @@ use super::Shared;
 use super::commit::commit;
 use crate::store::PgEventStore;
 
-/// Batches that a lane stores before it lets another tenant have its connection.
+/// Batches that a lane stores before it lets another tenant have its connection, if one waits for it.
 const BATCHES_OF_A_TURN: usize = 16;
 
 /// Serves a tenant until nothing waits.
@@ -35,22 +35,22 @@ impl Lane<'_> {
     /// Stores some batches on one connection. `expected` is how many submitters were there last.
     async fn take_turn(&mut self, store: &PgEventStore, expected: &mut usize) {
         let mut session = None;
-        for _ in 0..BATCHES_OF_A_TURN {
-            self.linger(*expected).await;
-            let batch = self.shared.lock().take(self.tenant);
-            if batch.is_empty() {
-                self.has_ended = self.shared.lock().end(self.tenant);
-                if self.has_ended {
-                    return;
-                }
-                continue;
+        for batches in 0.. {
+            if batches >= BATCHES_OF_A_TURN && self.shared.turns.available_permits() == 0 {
+                return;
             }
-            let taken = batch.len();
-            if commit(store, &mut session, batch).await {
+            self.linger(*expected).await;
+            if self.shared.lock().end(self.tenant) {
+                self.has_ended = true;
+                return;
+            }
+            let take = || self.shared.lock().take(self.tenant);
+            let committed = commit(store, &mut session, take).await;
+            if committed.has_stored {
                 self.shared.committed.notify();
             }
             // Those that were answered come again, if they come again, beside those that came meanwhile.
-            *expected = taken + self.shared.lock().waiting(self.tenant);
+            *expected = committed.taken + self.shared.lock().waiting(self.tenant);
         }
     }
 

@@ -132,7 +132,8 @@ impl Queues {
         while let Some(next) = members.front() {
             let fits = batch.len() < self.limits.batch.max(1) && bytes + next.bytes <= BATCH_BYTES;
             let is_alike = batch.first().is_none_or(|first| first.applying == next.applying);
-            if !batch.is_empty() && !(fits && is_alike) {
+            let goes_along = batch.is_empty() || (fits && is_alike);
+            if !goes_along {
                 break;
             }
             bytes += next.bytes;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use veritrail_merkle::checkpoint::Checkpoint;
-use veritrail_merkle::note::{KeyId, Note, Signature};
+use veritrail_merkle::note::{KeyId, Note, Signature, VerifierKey};
 
 use crate::signer::{LockedMemory, Signer, SignerError};
 
@@ -47,7 +47,7 @@ fn sign(signer: &impl Signer, text: &str) -> Result<Signing, SignerError> {
     if let Some(missing) = keys.iter().find(|key| !signed_by.contains(key)) {
         return Err(invalid(format!("{}+{} is missing", missing.name(), missing.id())));
     }
-    let mut key_ids: Vec<KeyId> = keys.iter().map(|key| key.id()).collect();
+    let mut key_ids: Vec<KeyId> = keys.iter().map(VerifierKey::id).collect();
     key_ids.sort_unstable_by_key(ToString::to_string);
     Ok(Signing { note, signatures, key_ids })
 }

@@ -289,7 +289,7 @@ impl<'a> Walk<'a> {
             Verdict::Holds => {}
             // Of more than can be told, the first say enough.
             Verdict::Unvouched(finding) if self.unvouched.len() < MAX_FINDINGS => {
-                self.unvouched.push(finding)
+                self.unvouched.push(finding);
             }
             Verdict::Unvouched(_) => {}
             Verdict::Wrong(finding) => self.find(finding),
