@@ -176,6 +176,29 @@ async fn keys_that_do_not_share_a_memory_do_not_sign_together() {
     assert!(!keys.path("heir").exists());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_that_are_moved_together_keep_their_memory() {
+    let (database, keys) = (TestDatabase::create().await, Keys::create());
+    let store = store(&database, "a");
+    let mut session = store.session().await.unwrap();
+    submit(&mut session, &individuals(0, 5)).await;
+    session.publish(&keys.both(), WithoutMemory::Refuse).await.unwrap();
+    let elsewhere = keys.path("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    for name in ["old", "old.memory", "new", "new.memory"] {
+        std::fs::rename(keys.path(name), elsewhere.join(name)).unwrap();
+    }
+    submit(&mut session, &individuals(5, 5)).await;
+    let new = FileSigner::open(&elsewhere.join("new")).unwrap();
+    let both = new.with_outgoing(&elsewhere.join("old")).unwrap();
+    assert!(session.publish(&Arc::new(both), WithoutMemory::Refuse).await.unwrap().is_new);
+    // Without what the link leads to, nothing is known, and nothing is signed.
+    std::fs::remove_dir_all(elsewhere.join("old.memory")).unwrap();
+    let forgetful = Arc::new(FileSigner::open(&elsewhere.join("new")).unwrap());
+    let refused = session.publish(&forgetful, WithoutMemory::Refuse).await;
+    assert!(matches!(refused, Err(PublishError::NoMemory { published: 10, .. })), "{refused:?}");
+}
+
 /// A signer whose key lies in the test.
 fn external(key: &SignerKey, folder: &Path) -> Arc<ExternalSigner> {
     let (own, memory) = (key.clone(), SignerMemory::at(folder));

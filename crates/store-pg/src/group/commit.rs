@@ -70,47 +70,66 @@ pub(super) async fn commit<'s>(
     session: &mut Option<Session<'s>>,
     take: impl FnOnce() -> Vec<Member> + Send,
 ) -> Committed {
-    let mut early = unless_panicking(open(store, session)).await.err();
+    let opened = unless_panicking(open(store, session)).await;
     let batch = take();
     let (taken, waited_ms) = (batch.len(), longest_wait(&batch));
     let Some(applying) = batch.first().map(|member| member.applying) else {
         return Committed { taken, has_stored: false };
     };
-    let mut parts = vec![Part::of(batch)];
-    let (mut failures, mut has_stored) = (0, false);
-    let storing = async {
-        while let Some(mut part) = parts.pop() {
+    let span = tracing::info_span!("group.commit", events = taken, waited_ms);
+    let work = Work { store, applying, parts: vec![Part::of(batch)], failures: 0, has_stored: false };
+    let has_stored = work.finish(session, opened.err()).instrument(span).await;
+    Committed { taken, has_stored }
+}
+
+/// A batch on its way: what of it is still to be stored, and what came of the rest.
+struct Work<'s> {
+    store: &'s PgEventStore,
+    applying: Applying,
+    parts: Vec<Part>,
+    failures: u32,
+    has_stored: bool,
+}
+
+impl<'s> Work<'s> {
+    /// Stores or fails each part, beginning with the fault that stands for the first attempt, if there is one; tells
+    /// whether something new was stored.
+    async fn finish(mut self, session: &mut Option<Session<'s>>, mut early: Option<Fault>) -> bool {
+        while let Some(mut part) = self.parts.pop() {
             part.attempts += 1;
             let stored = match early.take() {
                 Some(fault) => Err(fault),
-                None => unless_panicking(part.store(store, session, applying)).await,
+                None => unless_panicking(part.store(self.store, session, self.applying)).await,
             };
-            let fault = match stored {
+            match stored {
                 Ok(submitted) => {
-                    has_stored |= submitted.head.is_some();
+                    self.has_stored |= submitted.head.is_some();
                     part.answer(submitted);
-                    continue;
                 }
-                Err(fault) => fault,
-            };
-            // Whatever it was: a connection that saw a fault is not trusted with the next part.
-            *session = None;
-            failures += 1;
-            match next_step(&fault, part.attempts, part.events.len(), failures) {
-                Step::Again(pause) => {
-                    tokio::time::sleep(pause).await;
-                    parts.push(part);
+                Err(fault) => {
+                    // Whatever it was: a connection that saw a fault is not trusted with the next part.
+                    *session = None;
+                    self.after(fault, part).await;
                 }
-                Step::Halve => {
-                    let second = part.split();
-                    parts.extend([second, part]);
-                }
-                Step::Tell => part.fail(fault),
             }
         }
-    };
-    storing.instrument(tracing::info_span!("group.commit", events = taken, waited_ms)).await;
-    Committed { taken, has_stored }
+        self.has_stored
+    }
+
+    async fn after(&mut self, fault: Fault, mut part: Part) {
+        self.failures += 1;
+        match next_step(&fault, part.attempts, part.events.len(), self.failures) {
+            Step::Again(pause) => {
+                tokio::time::sleep(pause).await;
+                self.parts.push(part);
+            }
+            Step::Halve => {
+                let second = part.split();
+                self.parts.extend([second, part]);
+            }
+            Step::Tell => part.fail(fault),
+        }
+    }
 }
 
 /// A panic, of the store's or of a hook of the pool's, must not take the tenant's other events with it.

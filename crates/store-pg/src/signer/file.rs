@@ -49,7 +49,7 @@ impl FileSigner {
         }
         let key = write_new_key(path, old.key.name())?;
         let link = memory_beside(path)?;
-        symlink(old.memory.folder(), &link).map_err(|source| {
+        symlink(seen_from(&link, old.memory.folder()), &link).map_err(|source| {
             // A key without its memory is of no use; that the link failed is what is told.
             let _ = fs::remove_file(path);
             io_error("create", &link, source)
@@ -144,6 +144,14 @@ fn write_new_key(path: &Path, name: &str) -> Result<VerifierKey, SignerError> {
         .and_then(|()| file.sync_all())
         .map_err(|source| io_error("write", path, source))?;
     Ok(key.verifier_key())
+}
+
+/// What a link must say to lead to a folder: its name alone where both lie side by side, so that they can be moved.
+fn seen_from<'a>(link: &Path, folder: &'a Path) -> &'a Path {
+    match folder.file_name() {
+        Some(name) if link.parent() == folder.parent() => Path::new(name),
+        _ => folder,
+    }
 }
 
 /// The folder of a key's memory, beside the file that the path leads to: a link to a key is the same key.
