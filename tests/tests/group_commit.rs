@@ -117,6 +117,19 @@ async fn concurrent_submitters_share_transactions_and_each_is_told_of_its_own_ev
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_submits_alone_waits_for_nobody() {
+    let database = TestDatabase::create().await;
+    let store = store(&database, "a");
+    let group = start(&store, GroupLimits { linger: PATIENCE, ..GroupLimits::default() });
+    let begin = Instant::now();
+    for n in 0..5 {
+        receipt(group.submit(individual(n), submitter(), Applying::Apply).await);
+    }
+    group.close().await;
+    assert!(begin.elapsed() < PATIENCE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_bad_event_fails_alone() {
     let database = TestDatabase::create().await;
     let store = store(&database, "a");

@@ -35,8 +35,8 @@ pub struct GroupLimits {
     pub connections: usize,
     /// How long a submitter waits for its outcome.
     pub wait: Duration,
-    /// How long a batch waits at most for the submitters that were answered last to come again. A submitter that
-    /// comes alone is never kept waiting.
+    /// How long a batch waits at most for the submitters that were answered last to come again. Who was alone before
+    /// is not kept waiting.
     pub linger: Duration,
 }
 

@@ -149,8 +149,11 @@ impl Queues {
         self.tenants.get(tenant).map_or(0, |queue| queue.members.len())
     }
 
-    /// What is notified once `wanted` events of a tenant wait; `None` where they wait already.
+    /// What is notified once `wanted` events of a tenant wait; `None` where they wait already, or none will come.
     pub(super) fn until(&mut self, tenant: &TenantId, wanted: usize) -> Option<Arc<Notify>> {
+        if self.is_closed {
+            return None;
+        }
         let queue = self.tenants.get_mut(tenant).filter(|queue| queue.members.len() < wanted)?;
         queue.wanted = wanted;
         // Of its own for each wait: what was notified too late for the last one says nothing here.
@@ -174,8 +177,12 @@ impl Queues {
         self.bytes -= members.iter().map(|member| member.bytes).sum::<usize>();
     }
 
+    /// Admits nothing more; no lane waits for submitters any longer.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
+        for queue in self.tenants.values() {
+            queue.complete.notify_one();
+        }
     }
 
     /// Whether nobody serves anybody.
@@ -255,6 +262,13 @@ mod tests {
         assert!(!is_told());
         queues.admit(&a, member("e2", Applying::Apply)).unwrap();
         assert!(is_told());
+        let complete = queues.until(&a, 9).unwrap();
+        queues.close();
+        assert!(
+            futures_util::FutureExt::now_or_never(complete.notified()).is_some(),
+            "nobody comes any more"
+        );
+        assert!(queues.until(&a, 9).is_none());
     }
 
     #[test]
