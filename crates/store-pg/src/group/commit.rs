@@ -70,7 +70,7 @@ pub(super) async fn commit<'s>(
     session: &mut Option<Session<'s>>,
     take: impl FnOnce() -> Vec<Member> + Send,
 ) -> Committed {
-    let opened = unless_panicking(open(store, session)).await;
+    let early = unless_panicking(open(store, session)).await.err();
     let batch = take();
     let (taken, waited_ms) = (batch.len(), longest_wait(&batch));
     let Some(applying) = batch.first().map(|member| member.applying) else {
@@ -78,7 +78,7 @@ pub(super) async fn commit<'s>(
     };
     let span = tracing::info_span!("group.commit", events = taken, waited_ms);
     let work = Work { store, applying, parts: vec![Part::of(batch)], failures: 0, has_stored: false };
-    let has_stored = work.finish(session, opened.err()).instrument(span).await;
+    let has_stored = work.finish(session, early).instrument(span).await;
     Committed { taken, has_stored }
 }
 
