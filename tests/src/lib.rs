@@ -5,6 +5,7 @@
 
 mod account;
 pub mod database;
+pub mod every_operation;
 pub mod numbered;
 mod owner;
 pub mod program;

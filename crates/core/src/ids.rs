@@ -43,9 +43,12 @@ pub(crate) fn check_id(text: &str) -> Result<(), InvalidId> {
     if text.is_empty() {
         return Err(InvalidId::Empty);
     }
-    let chars = text.chars().count();
-    if chars > MAX_ID_CHARS || text.len() > MAX_ID_BYTES {
-        return Err(InvalidId::TooLong { chars, bytes: text.len() });
+    // No text has more characters than bytes.
+    if text.len() > MAX_ID_CHARS {
+        let chars = text.chars().count();
+        if chars > MAX_ID_CHARS || text.len() > MAX_ID_BYTES {
+            return Err(InvalidId::TooLong { chars, bytes: text.len() });
+        }
     }
     if text.contains('\0') {
         return Err(InvalidId::Null);

@@ -49,7 +49,7 @@ impl Default for GroupLimits {
             batch: 256,
             connections: 4,
             wait: Duration::from_secs(30),
-            linger: Duration::from_millis(1),
+            linger: Duration::from_millis(2),
         }
     }
 }

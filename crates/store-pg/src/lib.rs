@@ -15,15 +15,21 @@ mod history;
 mod logs;
 mod merkle_tiles;
 mod mirror;
+mod offline;
+mod operation;
 mod prove;
 mod publish;
 mod publisher;
 mod read;
 mod schema;
+mod session;
 mod signer;
 mod statement;
 mod store;
 mod submit;
+mod sync_levels;
+mod sync_metadata;
+mod transaction;
 mod tree_heads;
 mod verify;
 
@@ -34,17 +40,23 @@ pub use group::{GroupCommit, GroupError, GroupLimits};
 pub use history::{HistoryError, MAX_CLUSTER_EVENTS, MAX_TIMELINE_EVENTS, Moment, PastEntity};
 pub use logs::Log;
 pub use mirror::{MirrorError, MirrorLimits, Mirrored};
+pub use offline::VerifyEventError;
+pub use operation::TransactionLimits;
 pub use prove::ProveError;
 pub use publish::{KeySwitch, PublishError, Published, WithoutMemory};
 pub use publisher::{CommitSignal, LogState, LogStatus, Publisher, PublisherSettings, PublisherState};
-pub use read::ReadError;
+pub use read::{MAX_EXAMINED, ReadError};
+pub use session::{Session, Work};
 pub use signer::{ExternalSigner, FileSigner, Signer, SignerError, SignerMemory};
-pub use store::{PgEventStore, PgPool, Session};
+pub use store::{PgEventStore, PgPool};
 pub use submit::{Applying, MAX_BATCH, MAX_BATCH_BYTES, Outcome, Rejection, SubmitError, Submitted};
+pub use sync_levels::{MAX_RAISED, RaiseError, Raised};
+pub use sync_metadata::MarkError;
+pub use transaction::Transaction;
 pub use verify::{Finding, MAX_FINDINGS, Report};
 pub use {
-    deadpool, diesel_async, veritrail_applier, veritrail_core, veritrail_merkle, veritrail_migrations,
-    veritrail_sync,
+    deadpool, diesel_async, futures_util, veritrail_applier, veritrail_core, veritrail_merkle,
+    veritrail_migrations, veritrail_sync,
 };
 
 /// The README's example, compiled as a test.

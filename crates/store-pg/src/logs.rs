@@ -4,13 +4,13 @@ use diesel::data_types::PgTimestamp;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 use veritrail_core::{Epoch, LogName, TenantId, Timestamp};
 
 use crate::convert::Place;
-use crate::error::AccessError;
+use crate::error::{AccessError, is_log_busy};
 use crate::schema::veritrail::logs;
 use crate::statement::{Prepared, Statement, unknown_parameter};
 
@@ -45,21 +45,45 @@ pub(crate) async fn lock_or_create(
     tenant: &TenantId,
     log: LogName,
 ) -> Result<LockedRow, AccessError> {
-    if let Some(log) = lock(connection, tenant, log).await? {
+    if let Some(log) = lock_free(connection, tenant, log).await? {
         return Ok(LockedRow { log, is_new: false });
     }
-    let inserted = diesel::insert_into(logs::table)
-        .values((logs::tenant_id.eq(tenant.as_str()), logs::log.eq(log.as_str())))
-        .on_conflict_do_nothing()
-        .execute(connection)
-        .await?;
+    // Somebody holds it, or there is none.
+    let statement = Prepared(LockLog { tenant: tenant.as_str(), log: log.as_str() });
+    let found: Result<Option<LockedColumns>, _> = statement.get_result(connection).await.optional();
+    let found = found.map_err(|error| match is_log_busy(&error) {
+        true => AccessError::LogBusy { tenant: tenant.clone(), log },
+        false => error.into(),
+    })?;
     // A row that is there and cannot be seen is hidden by row-level security.
-    let found = lock(connection, tenant, log).await?;
-    let log = found.ok_or(AccessError::Database(diesel::result::Error::NotFound))?;
-    Ok(LockedRow { log, is_new: inserted == 1 })
+    let (log_id, epoch, base_stamp, replica, is_new) =
+        found.ok_or(AccessError::Database(diesel::result::Error::NotFound))?;
+    Ok(LockedRow { log: to_log((log_id, epoch, base_stamp, replica), tenant, log)?, is_new })
 }
 
-async fn lock(
+type LockedColumns = (Uuid, i32, Option<PgTimestamp>, bool, bool);
+
+struct LockLog<'a> {
+    tenant: &'a str,
+    log: &'a str,
+}
+
+impl Statement for LockLog<'_> {
+    const SQL: &'static str = include_str!("sql/lock_log.sql");
+    type Columns = (SqlUuid, Integer, Nullable<Timestamptz>, Bool, Bool);
+    type Key = LockLog<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Text, _>(&self.log),
+            other => unknown_parameter(other),
+        }
+    }
+}
+
+/// Locks the log's row if nobody else has locked it.
+async fn lock_free(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
     log: LogName,
@@ -68,6 +92,7 @@ async fn lock(
         .find((tenant.as_str(), log.as_str()))
         .select((logs::log_id, logs::epoch, logs::base_stamp, logs::replica))
         .for_no_key_update()
+        .skip_locked()
         .first(connection)
         .await
         .optional()?;

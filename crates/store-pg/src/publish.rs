@@ -9,16 +9,19 @@ mod note;
 
 use std::sync::Arc;
 
-use veritrail_core::{Epoch, LogName, Origin, TreeHead};
+use diesel_async::AsyncPgConnection;
+use veritrail_core::{Epoch, LogName, Origin, TenantId, TreeHead};
 use veritrail_merkle::checkpoint::{self, Checkpoint};
 use veritrail_merkle::note::KeyId;
 
+use crate::checkpoint_signatures;
 use crate::checkpoints::{self, CheckpointRow};
 use crate::error::{AccessError, IntegrityError};
+use crate::logs::{self, Log};
 use crate::prove::ProveError;
+use crate::session::Session;
 use crate::signer::{self, LockedMemory, Signed, Signer, SignerError};
-use crate::store::Session;
-use crate::{checkpoint_signatures, logs, tree_heads};
+use crate::tree_heads::{self, Newest};
 use flush::wait_until_flushed;
 use note::{Signing, key_ids, remember_and_sign};
 
@@ -149,10 +152,13 @@ impl Session<'_> {
         signer: &Arc<S>,
         without_memory: WithoutMemory,
     ) -> Result<Published, PublishError> {
-        if self.is_within_transaction() {
+        if self.is_within_transaction().await? {
             return Err(PublishError::WithinTransaction);
         }
-        let row = logs::find(&mut self.connection, self.tenant, log).await?.ok_or(PublishError::Empty)?;
+        let tenant = self.tenant;
+        let found: Option<Log> =
+            self.snapshot(async |connection| logs::find(connection, tenant, log).await).await?;
+        let row = found.ok_or(PublishError::Empty)?;
         if row.replica {
             return Err(PublishError::Replica);
         }
@@ -164,13 +170,16 @@ impl Session<'_> {
         }
         let memory = lock_memory(signer, &origin).await?;
         // Read under the memory's lock: who signs next sees at least what was signed before.
-        let newest = tree_heads::newest(&mut self.connection, self.tenant, log, row.epoch).await?;
+        let epoch = row.epoch;
+        let newest: Newest = self
+            .snapshot(async |connection| tree_heads::newest(connection, tenant, log, epoch).await)
+            .await?;
         newest.check()?;
         let head = newest.head;
         if head.size().0 == 0 {
             return Err(PublishError::Empty);
         }
-        wait_until_flushed(&mut self.connection).await?;
+        self.snapshot(async |connection| wait_until_flushed(connection).await).await?;
         let published = self.newest_of_any_epoch(log, row.epoch).await?;
         let signed = match memory.read()? {
             Some(signed) => Some(signed),
@@ -203,10 +212,14 @@ impl Session<'_> {
         log: LogName,
         own: Epoch,
     ) -> Result<Option<(Epoch, CheckpointRow)>, AccessError> {
-        let epochs = checkpoints::other_epochs(&mut self.connection, self.tenant, log, own).await?;
-        let epoch = epochs.into_iter().max().unwrap_or(own);
-        let row = checkpoints::newest(&mut self.connection, self.tenant, log, epoch).await?;
-        Ok(row.map(|row| (epoch, row)))
+        let tenant = self.tenant;
+        self.snapshot(async |connection| {
+            let epochs = checkpoints::other_epochs(connection, tenant, log, own).await?;
+            let epoch = epochs.into_iter().max().unwrap_or(own);
+            let row = checkpoints::newest(connection, tenant, log, epoch).await?;
+            Ok(row.map(|row| (epoch, row)))
+        })
+        .await
     }
 
     /// Checks that the head continues what was signed last.
@@ -239,25 +252,35 @@ impl Session<'_> {
         checkpoint: &Checkpoint,
         signing: &Signing,
     ) -> Result<bool, PublishError> {
-        let (connection, tenant, epoch) = (&mut self.connection, self.tenant, origin.epoch);
-        if checkpoints::insert(connection, tenant, log, epoch, checkpoint, &signing.note).await? {
-            return Ok(true);
-        }
-        let size = checkpoint.size;
-        let stored = checkpoints::newest(connection, tenant, log, epoch).await?;
-        let Some(stored) =
-            stored.filter(|row| row.size == size && row.root == checkpoint.root.as_bytes().as_slice())
-        else {
-            let reason = "the checkpoint that is stored for it has another root".to_owned();
-            return Err(IntegrityError::Proof { size, reason }.into());
-        };
-        let present = key_ids(&stored.note, &origin.prefix);
-        for signature in signing.signatures.iter().filter(|signature| !present.contains(&signature.key_id()))
-        {
-            checkpoint_signatures::insert(connection, tenant, log, (epoch, size), signature).await?;
-        }
-        Ok(false)
+        let tenant = self.tenant;
+        self.write(async |connection| keep(connection, (tenant, log), origin, checkpoint, signing).await)
+            .await
     }
+}
+
+async fn keep(
+    connection: &mut AsyncPgConnection,
+    (tenant, log): (&TenantId, LogName),
+    origin: &Origin,
+    checkpoint: &Checkpoint,
+    signing: &Signing,
+) -> Result<bool, PublishError> {
+    let (epoch, size) = (origin.epoch, checkpoint.size);
+    if checkpoints::insert(connection, tenant, log, epoch, checkpoint, &signing.note).await? {
+        return Ok(true);
+    }
+    let stored = checkpoints::newest(connection, tenant, log, epoch).await?;
+    let Some(stored) =
+        stored.filter(|row| row.size == size && row.root == checkpoint.root.as_bytes().as_slice())
+    else {
+        let reason = "the checkpoint that is stored for it has another root".to_owned();
+        return Err(IntegrityError::Proof { size, reason }.into());
+    };
+    let present = key_ids(&stored.note, &origin.prefix);
+    for signature in signing.signatures.iter().filter(|signature| !present.contains(&signature.key_id())) {
+        checkpoint_signatures::insert(connection, tenant, log, (epoch, size), signature).await?;
+    }
+    Ok(false)
 }
 
 async fn lock_memory<S: Signer>(signer: &Arc<S>, origin: &Origin) -> Result<LockedMemory, SignerError> {

@@ -111,6 +111,31 @@ pub(crate) mod veritrail {
     }
 
     diesel::table! {
+        veritrail.role_tenants (role, tenant_id) {
+            role -> Oid,
+            tenant_id -> Text,
+        }
+    }
+
+    diesel::table! {
+        veritrail.sync_levels (tenant_id, log, position) {
+            tenant_id -> Text,
+            log -> Text,
+            position -> Int8,
+            level -> Int2,
+        }
+    }
+
+    diesel::table! {
+        veritrail.sync_metadata (tenant_id, key) {
+            tenant_id -> Text,
+            key -> Text,
+            value -> Text,
+            updated_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         veritrail.tree_heads (tenant_id, log, epoch, size) {
             tenant_id -> Text,
             log -> Text,

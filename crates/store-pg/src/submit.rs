@@ -5,13 +5,13 @@
 
 mod judge;
 
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel_async::AsyncPgConnection;
 use veritrail_applier::{ApplyError, Registry};
 use veritrail_core::{EventGuid, FormSubmission, Receipt, StoredEvent, Subject, TenantId, TreeHead};
 
 use crate::append::{self, AppendError, Locked, stamp_events};
 use crate::error::AccessError;
-use crate::store::{Guarded, Session};
+use crate::session::Session;
 use judge::{Judgement, judge};
 
 /// Most events that one submit takes: what is hashed, loaded and written at once stays bounded.
@@ -142,17 +142,13 @@ impl Session<'_> {
             return Err(SubmitError::BatchTooHeavy(bytes));
         }
         let batch = Batch { tenant: self.tenant, registry: self.registry, events, submitted_by, applying };
-        if self.is_within_transaction() {
+        if self.is_within_transaction().await? {
             // The caller's snapshot is what it is: everything is looked up under the lock.
-            let guarded = Guarded::new(&mut self.connection);
-            let answer =
-                guarded.connection.transaction(async |connection| batch.append(connection, None).await).await;
-            guarded.finish();
-            return answer;
+            return self.write(async |connection| batch.append(connection, None).await).await;
         }
         let mut attempt = 1;
         loop {
-            match self.submit_once(&batch).await {
+            match self.judge_and_append(&batch).await {
                 Err(SubmitError::Append(AppendError::Access(AccessError::Contended)))
                     if attempt < MAX_ATTEMPTS =>
                 {
@@ -163,11 +159,17 @@ impl Session<'_> {
         }
     }
 
-    async fn submit_once(&mut self, batch: &Batch<'_>) -> Result<Submitted, SubmitError> {
-        let guarded = Guarded::new(&mut self.connection);
-        let answer = batch.judge_and_append(guarded.connection).await;
-        guarded.finish();
-        answer
+    /// Judges the batch in one snapshot, then appends in another transaction.
+    async fn judge_and_append(&mut self, batch: &Batch<'_>) -> Result<Submitted, SubmitError> {
+        // One snapshot, so that size, guids and entities belong together.
+        let judgement: Judgement = self
+            .snapshot(async |connection| judge(connection, batch).await)
+            .await
+            .map_err(SubmitError::from)?;
+        if judgement.accepted.is_empty() {
+            return Ok(judgement.into_answer(None));
+        }
+        self.write(async |connection| batch.append(connection, Some(judgement)).await).await
     }
 }
 
@@ -204,26 +206,6 @@ pub(crate) struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Judges the batch in one snapshot, then appends in a transaction of its own.
-    async fn judge_and_append(&self, connection: &mut AsyncPgConnection) -> Result<Submitted, SubmitError> {
-        // One snapshot, so that size, guids and entities belong together.
-        let judgement = connection
-            .build_transaction()
-            .repeatable_read()
-            .read_only()
-            .run(async |connection| judge(connection, self).await)
-            .await?;
-        if judgement.accepted.is_empty() {
-            return Ok(judgement.into_answer(None));
-        }
-        // Whatever the database's default is: the head must be read as it is once the lock is had.
-        connection
-            .build_transaction()
-            .read_committed()
-            .run(async |connection| self.append(connection, Some(judgement)).await)
-            .await
-    }
-
     /// Appends under the lock; what was judged before is judged again if the log has moved since.
     async fn append(
         &self,

@@ -1,8 +1,9 @@
 //! Verify: recompute everything of a log from its rows and name what is wrong.
 //!
-//! Nothing is repaired and nothing is overwritten. What each part compares is in `verify/walk.rs` (rows, leaves,
-//! tiles, kept heads) and `verify/signed.rs` (checkpoints).
+//! Nothing is repaired and nothing is overwritten. What each part compares is in `verify/rows.rs` (each row by
+//! itself), `verify/walk.rs` (their order, leaves, tiles, kept heads) and `verify/signed.rs` (checkpoints).
 
+mod rows;
 mod signed;
 mod walk;
 
@@ -13,7 +14,7 @@ use veritrail_merkle::note::VerifierKey;
 
 use crate::error::AccessError;
 use crate::logs::Log;
-use crate::store::{Guarded, Session};
+use crate::session::Session;
 use crate::{checkpoints, logs, tree_heads};
 use walk::Walk;
 
@@ -256,22 +257,14 @@ impl Session<'_> {
     #[tracing::instrument(name = "verify", skip_all)]
     pub async fn verify(&mut self, trusted: &[VerifierKey]) -> Result<Option<Report>, AccessError> {
         let tenant = self.tenant;
-        let Some(log) = self.log().await? else {
-            let has_rows = logs::has_rows(&mut self.connection, tenant).await?;
-            return Ok(has_rows.then(Report::without_log));
-        };
-        let subject = Subject { tenant, log, trusted };
-        let guarded = Guarded::new(&mut self.connection);
         // One snapshot: rows that are appended meanwhile are not half seen.
-        let report = guarded
-            .connection
-            .build_transaction()
-            .repeatable_read()
-            .read_only()
-            .run(async |connection| verify(connection, &subject).await)
-            .await;
-        guarded.finish();
-        report.map(Some)
+        self.snapshot(async |connection| {
+            let Some(log) = logs::find(connection, tenant, LogName::Events).await? else {
+                return Ok(logs::has_rows(connection, tenant).await?.then(Report::without_log));
+            };
+            verify(connection, &Subject { tenant, log, trusted }).await.map(Some)
+        })
+        .await
     }
 }
 

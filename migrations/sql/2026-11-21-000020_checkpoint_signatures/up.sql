@@ -13,6 +13,7 @@ CREATE TABLE veritrail.checkpoint_signatures (
 );
 CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE OR TRUNCATE ON veritrail.checkpoint_signatures
     FOR EACH STATEMENT EXECUTE FUNCTION veritrail.refuse_change();
+SELECT veritrail.isolate('veritrail.checkpoint_signatures', 'SELECT', 'INSERT');
 COMMENT ON TABLE veritrail.checkpoint_signatures IS
     'Signature lines that were added to a checkpoint after it was published; its note is served with them.';
 COMMENT ON COLUMN veritrail.checkpoint_signatures.key_name IS 'Name of the key that the line claims.';

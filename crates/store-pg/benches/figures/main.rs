@@ -21,7 +21,7 @@ const ROUNDS: usize = 30;
 /// Rounds that are not counted: caches fill and statements are prepared.
 const WARM_UP: usize = 5;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 struct Figure {
     name: &'static str,
@@ -30,8 +30,13 @@ struct Figure {
     goal: &'static str,
 }
 
+/// Everything runs on the runtime's workers, as in a server: the first thread would have to be woken for each answer.
 #[tokio::main]
 async fn main() -> Outcome<()> {
+    tokio::spawn(figures()).await?
+}
+
+async fn figures() -> Outcome<()> {
     let url = env::var("DATABASE_URL")?;
     PgEventStore::initialize(&url).await?;
     let store = PgEventStore::from_url(&url)?;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use futures_util::TryStreamExt;
 use tokio_postgres::Client;
 use veritrail_store_pg::Session;
-use veritrail_store_pg::veritrail_sync::Cursor;
+use veritrail_store_pg::veritrail_sync::{Cursor, CursorRules};
 
 use crate::{BATCH, Figure, Outcome, ROUNDS, WARM_UP, rate};
 
@@ -19,7 +19,7 @@ pub(crate) async fn rounds(session: &mut Session<'_>, client: &Client) -> Outcom
         let mut cursor = Cursor::Start;
         let mut read = 0;
         loop {
-            let page = session.events_since(&cursor, u32::try_from(BATCH)?).await?;
+            let page = session.events_since(&cursor, u32::try_from(BATCH)?, CursorRules::Ours).await?;
             read += page.events.len();
             cursor = page.cursor;
             if page.is_last {

@@ -17,7 +17,8 @@ use super::GroupError;
 use super::queue::{Answer, Member};
 use crate::append::AppendError;
 use crate::error::AccessError;
-use crate::store::{PgEventStore, Session};
+use crate::session::Session;
+use crate::store::PgEventStore;
 use crate::submit::{Applying, SubmitError, Submitted, Submitters};
 
 /// How often a part is tried while the database is out of reach or others are in the way.
@@ -221,7 +222,11 @@ fn next_step(fault: &Fault, attempts: u32, events: usize, failures: u32) -> Step
     };
     match error {
         AppendError::Access(
-            AccessError::Unreachable(_) | AccessError::PoolTimeout | AccessError::Contended,
+            AccessError::Unreachable(_)
+            | AccessError::PoolTimeout
+            | AccessError::Contended
+            | AccessError::LogBusy { .. }
+            | AccessError::SessionLost,
         ) => {
             // No event's fault.
             if attempts < ATTEMPTS { Step::Again(pause) } else { Step::Tell }
@@ -231,9 +236,11 @@ fn next_step(fault: &Fault, attempts: u32, events: usize, failures: u32) -> Step
         // One event may be what the server cannot take, or lead to a row that cannot be believed.
         AppendError::Access(AccessError::Database(_) | AccessError::Corrupt(_))
         | AppendError::EntityChanged => halve,
-        AppendError::Access(AccessError::NotMigrated) | AppendError::Integrity(_) | AppendError::Replica => {
-            Step::Tell
-        }
+        AppendError::Access(
+            AccessError::NotMigrated | AccessError::TenantRefused(_) | AccessError::TransactionBroken,
+        )
+        | AppendError::Integrity(_)
+        | AppendError::Replica => Step::Tell,
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel_async::AsyncPgConnection;
 use tokio::time::{Instant, timeout};
-use veritrail_core::LogName;
+use veritrail_core::{LogName, TenantId, Timestamp};
 
 use super::state::{LogState, LogStatus};
 use crate::error::AccessError;
@@ -80,21 +81,14 @@ impl Followed {
     async fn publish<S: Signer>(&mut self, signer: &Arc<S>) -> Result<(), LookError> {
         let mut session = self.store.session().await?;
         let (tenant, log) = (self.store.tenant(), self.state.log);
-        let Some(row) = logs::find(&mut session.connection, tenant, log).await? else {
-            return Ok(());
-        };
-        let newest = tree_heads::newest_sizes(&mut session.connection, tenant, log, row.epoch).await?;
-        (self.state.size, self.state.published) = (newest.head, newest.published.unwrap_or(0));
+        let backlog: Backlog =
+            session.snapshot(async |connection| backlog(connection, tenant, log).await).await?;
+        (self.state.size, self.state.published) = (backlog.size, backlog.published);
+        self.state.unpublished_since = backlog.since;
         // A checkpoint that is ahead of the log is for `publish` to judge.
         let is_even = self.state.published == self.state.size;
         if is_even && (self.is_signed || self.state.size == 0) {
-            self.state.unpublished_since = None;
             return Ok(());
-        }
-        if self.state.unpublished() > 0 {
-            let published = self.state.published;
-            self.state.unpublished_since =
-                tree_heads::stamp_after(&mut session.connection, tenant, log, row.epoch, published).await?;
         }
         let published = session.publish_log(log, signer, WithoutMemory::Refuse).await?;
         self.is_signed = true;
@@ -125,6 +119,31 @@ impl Followed {
     }
 }
 
+/// How far a log and its checkpoints go.
+#[derive(Default)]
+struct Backlog {
+    size: u64,
+    published: u64,
+    /// Stamp of the first append that no checkpoint covers.
+    since: Option<Timestamp>,
+}
+
+async fn backlog(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+) -> Result<Backlog, AccessError> {
+    let Some(row) = logs::find(connection, tenant, log).await? else { return Ok(Backlog::default()) };
+    let newest = tree_heads::newest_sizes(connection, tenant, log, row.epoch).await?;
+    let (size, published) = (newest.head, newest.published.unwrap_or(0));
+    let since = if size > published {
+        tree_heads::stamp_after(connection, tenant, log, row.epoch, published).await?
+    } else {
+        None
+    };
+    Ok(Backlog { size, published, since })
+}
+
 /// Whether trying again could only repeat what a person must look at.
 fn is_final(error: &LookError) -> bool {
     match error {
@@ -134,7 +153,9 @@ fn is_final(error: &LookError) -> bool {
             | PublishError::Empty
             | PublishError::Signer(SignerError::Io { .. } | SignerError::External { .. }),
         ) => false,
-        LookError::Publish(PublishError::Access(error)) => matches!(error, AccessError::Corrupt(_)),
+        LookError::Publish(PublishError::Access(error)) => {
+            matches!(error, AccessError::Corrupt(_) | AccessError::TenantRefused(_))
+        }
         LookError::Publish(
             PublishError::Signer(_)
             | PublishError::Integrity(_)

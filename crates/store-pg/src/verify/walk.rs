@@ -5,15 +5,16 @@
 use std::collections::BTreeMap;
 
 use diesel_async::AsyncPgConnection;
-use veritrail_core::{Epoch, Hash, LogName, Position, StoredEvent, Timestamp};
+use veritrail_core::{Epoch, EventGuid, Hash, LogName, Position, Timestamp};
 use veritrail_merkle::{CompactRange, Sha256Hasher, root_of_leaves};
 
+use super::rows::{self, CheckedRow, Content};
 use super::signed::{self, Verdict};
 use super::{Finding, MAX_FINDINGS, PAGE, Report, Subject};
 use crate::checkpoints::{self, CheckpointRow};
 use crate::convert::{Place, concat, to_bigint};
 use crate::error::AccessError;
-use crate::events::{self, EventRow};
+use crate::events;
 use crate::merkle_tiles::{self, TILE_HEIGHT, TILE_WIDTH, TreeOf};
 use crate::publish::FIRST_EPOCH;
 use crate::tree_heads::{self, HeadRow, NewestSizes};
@@ -72,13 +73,18 @@ impl<'a> Walk<'a> {
         for head in tree_heads::kept(connection, tenant, LogName::Events, epoch, -1, 0).await? {
             self.kept_head(head);
         }
-        while let Some(last) = self.head.checked_sub(1).filter(|last| self.next <= *last) {
-            let page = events::by_position(connection, self.subject.tenant, self.next, last, PAGE).await?;
-            let Some(end) = page.last().and_then(|row| u64::try_from(row.position).ok()) else { break };
+        let Some(last) = self.head.checked_sub(1) else { return Ok(()) };
+        let mut page = events::by_position(connection, tenant, 0, last, PAGE).await?;
+        while let Some(end) = page.last().and_then(|row| u64::try_from(row.position).ok()) {
             let (mut tiles, heads) = self.over_page(connection, end + 1).await?;
             let mut heads = heads.into_iter().peekable();
             let mut signed = self.signed_in_page(connection, end + 1).await?.into_iter().peekable();
-            for row in page {
+            // The next page is read while this one is hashed.
+            let checking = rows::check(page, self.subject.log.log_id);
+            let reading = events::by_position(connection, tenant, end + 1, last, PAGE);
+            let (checked, next) = futures_util::future::join(checking, reading).await;
+            page = next?;
+            for row in checked {
                 self.row(row, &mut tiles);
                 while let Some(head) = heads.next_if(|head| u64::try_from(head.0) == Ok(self.next)) {
                     self.kept_head(head);
@@ -131,26 +137,22 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    fn row(&mut self, row: EventRow, tiles: &mut Tiles) {
+    fn row(&mut self, row: CheckedRow, tiles: &mut Tiles) {
         let position = u64::try_from(row.position).expect("rows are read from position 0 on");
         if position > self.next {
             self.gap(position);
         }
-        let (stored_position, guid, stored_leaf) = (row.position, row.guid.clone(), row.leaf_hash.clone());
-        match StoredEvent::try_from(row) {
-            Ok(stored) => {
-                self.event(&stored);
-                self.leaf(stored.leaf_hash, guid, tiles);
-            }
-            Err(corrupt) => {
-                let column = corrupt.column;
-                self.find(Finding::EventUnreadable { position: stored_position, guid: guid.clone(), column });
+        match row.content {
+            Ok(content) => self.content(Position(position), row.guid.as_str(), &content),
+            Err(column) => {
+                let guid = row.guid.clone();
+                self.find(Finding::EventUnreadable { position: row.position, guid, column });
                 self.last_stamp = None;
-                match Hash::try_from(stored_leaf.as_slice()) {
-                    Ok(leaf) => self.leaf(leaf, guid, tiles),
-                    Err(_) => self.skip_to(position + 1),
-                }
             }
+        }
+        match row.leaf {
+            Some(leaf) => self.leaf(leaf, row.guid, tiles),
+            None => self.skip_to(position + 1),
         }
     }
 
@@ -170,16 +172,16 @@ impl<'a> Walk<'a> {
         self.next = position;
     }
 
-    fn event(&mut self, stored: &StoredEvent) {
-        let (position, guid) = (stored.position, &stored.event.guid);
-        if let Err(untrue) = stored.verify(&Sha256Hasher, self.subject.log.log_id) {
-            self.find(Finding::EventAltered { position, guid: guid.clone(), reason: untrue.to_string() });
+    fn content(&mut self, position: Position, guid: &str, content: &Content) {
+        let named = || EventGuid::new(guid).expect("a row with a content has a guid");
+        if let Some(untrue) = content.untrue {
+            self.find(Finding::EventAltered { position, guid: named(), reason: untrue.to_string() });
         }
-        if self.last_stamp.is_some_and(|last| stored.recorded_at <= last) {
-            let recorded_at = stored.recorded_at;
-            self.find(Finding::StampOrder { position, guid: guid.clone(), recorded_at });
+        let recorded_at = content.recorded_at;
+        if self.last_stamp.is_some_and(|last| recorded_at <= last) {
+            self.find(Finding::StampOrder { position, guid: named(), recorded_at });
         }
-        self.last_stamp = Some(stored.recorded_at);
+        self.last_stamp = Some(recorded_at);
     }
 
     /// Takes the leaf at the next position into the tree and compares a tile that is full with the stored one.
