@@ -29,7 +29,13 @@ pub fn command(database_url: Option<&str>) -> Command {
     let program = env::var_os("VERITRAIL_BIN")
         .expect("VERITRAIL_BIN is not set: run `cargo xtask test`, which builds the program");
     let mut command = Command::new(program);
-    for name in ["DATABASE_URL", "VERITRAIL_SIGNING_KEY", "VERITRAIL_MIRROR_FROM", "RUST_LOG"] {
+    for name in [
+        "DATABASE_URL",
+        "VERITRAIL_SIGNING_KEY",
+        "VERITRAIL_OUTGOING_KEY",
+        "VERITRAIL_MIRROR_FROM",
+        "RUST_LOG",
+    ] {
         command.env_remove(name);
     }
     if let Some(url) = database_url {

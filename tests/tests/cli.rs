@@ -9,6 +9,8 @@
 mod audit;
 #[path = "cli/input.rs"]
 mod input;
+#[path = "cli/keys.rs"]
+mod keys;
 #[path = "cli/proof.rs"]
 mod proof;
 #[path = "cli/read.rs"]

@@ -285,8 +285,16 @@ async fn append_only_tables_refuse_every_change() {
                   JOIN pg_class AS c ON c.oid = relid WHERE isleaf";
     let months = texts(&client, months).await;
     assert_eq!(months.len(), 8, "the present month, six more and the default: {months:?}");
-    let others =
-        ["events", "merkle_tiles", "tree_heads", "checkpoints", "audit_log", "audit_index", "retirements"];
+    let others = [
+        "events",
+        "merkle_tiles",
+        "tree_heads",
+        "checkpoints",
+        "checkpoint_signatures",
+        "audit_log",
+        "audit_index",
+        "retirements",
+    ];
     for table in others.into_iter().chain(months.iter().map(String::as_str)) {
         let statements = [
             format!("UPDATE veritrail.{table} SET tenant_id = tenant_id"),

@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Sign the newest tree head
     Checkpoint(Checkpoint),
+    /// Prove that one checkpoint continues an earlier one, against the database or offline
+    Consistency(Consistency),
     /// Make an Ed25519 signing key; its verifier key goes to stdout
     Keygen(Keygen),
     /// Copy another database's log, believing only what a trusted key has signed
@@ -88,6 +90,9 @@ pub(crate) struct Submit {
     /// Sign the new tree head with this key afterwards
     #[arg(long, env = "VERITRAIL_SIGNING_KEY", value_name = "FILE")]
     pub(crate) signing_key: Option<PathBuf>,
+    /// Sign also with this key, which the other one takes over from
+    #[arg(long, env = "VERITRAIL_OUTGOING_KEY", value_name = "FILE", requires = "signing_key")]
+    pub(crate) outgoing_key: Option<PathBuf>,
     /// Who submits; bound into every leaf
     #[arg(long, value_name = "NAME")]
     pub(crate) submitted_by: Option<Subject>,
@@ -214,20 +219,44 @@ pub(crate) struct Checkpoint {
     /// The signing key
     #[arg(long, env = "VERITRAIL_SIGNING_KEY", value_name = "FILE")]
     pub(crate) signing_key: PathBuf,
+    /// Sign also with this key, which the other one takes over from
+    #[arg(long, env = "VERITRAIL_OUTGOING_KEY", value_name = "FILE")]
+    pub(crate) outgoing_key: Option<PathBuf>,
     /// Take the newest published checkpoint as the signer's lost memory
     #[arg(long)]
     pub(crate) adopt: bool,
 }
 
 #[derive(Args)]
+pub(crate) struct Consistency {
+    /// The earlier checkpoint, as it was published
+    pub(crate) old: PathBuf,
+    /// The later checkpoint
+    pub(crate) new: PathBuf,
+    /// Trusted verifier key, or a file that holds it
+    #[arg(long = "key", value_name = "VKEY", required = true)]
+    pub(crate) keys: Vec<String>,
+    /// Write the proof and the later checkpoint as a witness takes them (C2SP tlog-witness)
+    #[arg(short, long, value_name = "FILE", conflicts_with = "proof")]
+    pub(crate) output: Option<PathBuf>,
+    /// Ask no database: check the proof in this file, which `--output` has written
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proof: Option<PathBuf>,
+}
+
+#[derive(Args)]
 pub(crate) struct Keygen {
     /// Name of the key: who runs the logs that it signs, such as `example.org/registry`
-    pub(crate) name: String,
+    #[arg(required_unless_present = "rotate", conflicts_with = "rotate")]
+    pub(crate) name: Option<String>,
+    /// Take over from this key: with its name, and with the memory of what it has signed
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rotate: Option<PathBuf>,
     /// File to write; it must not exist
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
     /// Make a key that signs single audit entries instead of checkpoints
-    #[arg(long)]
+    #[arg(long, conflicts_with = "rotate")]
     pub(crate) entries: bool,
 }
 

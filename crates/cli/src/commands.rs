@@ -1,6 +1,7 @@
 //! One file a command, or a few that belong together.
 
 mod audit;
+mod consistency;
 mod log;
 mod mirror;
 mod proof;
@@ -29,6 +30,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Prove(args) => proof::prove(global, args).await,
         Command::Check(args) => proof::check(global, args),
         Command::Checkpoint(args) => log::checkpoint(global, args).await,
+        Command::Consistency(args) => consistency::consistency(global, args).await,
         Command::Keygen(args) => log::keygen(global, args),
         Command::Mirror(args) => mirror::mirror(global, args).await,
         Command::Serve(args) => serve::serve(global, args).await,

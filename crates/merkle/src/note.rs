@@ -238,6 +238,13 @@ impl fmt::Display for Note {
 }
 
 impl Signature {
+    /// The line that claims these bytes to be a key's signature, such as one made in a hardware module. Nothing is
+    /// verified: [`Note::verify`] does that.
+    #[must_use]
+    pub fn of(key: &VerifierKey, bytes: &[u8; 64]) -> Self {
+        Self { name: key.name().into(), key_id: key.id(), bytes: bytes.as_slice().into() }
+    }
+
     /// The name of the key that the line claims.
     #[must_use]
     pub fn name(&self) -> &str {

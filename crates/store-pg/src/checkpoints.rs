@@ -5,6 +5,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use veritrail_core::{Epoch, LogName, TenantId};
 use veritrail_merkle::checkpoint::Checkpoint;
 
+use crate::checkpoint_signatures;
 use crate::convert::{Place, to_bigint};
 use crate::error::AccessError;
 use crate::schema::veritrail::checkpoints;
@@ -15,7 +16,7 @@ use crate::tree_heads::to_integer;
 pub(crate) struct CheckpointRow {
     pub(crate) size: u64,
     pub(crate) root: Vec<u8>,
-    /// The signed note.
+    /// The signed note, with the signatures that were added to it later.
     pub(crate) note: String,
 }
 
@@ -35,7 +36,8 @@ pub(crate) async fn newest(
         .first(connection)
         .await
         .optional()?;
-    row.map(|row| to_row(row, tenant)).transpose()
+    let rows = row.map(|row| to_row(row, tenant)).into_iter().collect::<Result<_, _>>()?;
+    Ok(with_added(connection, tenant, log, epoch, rows).await?.pop())
 }
 
 /// The checkpoints of an epoch with a size in (`after`, `to`], smallest first.
@@ -56,7 +58,30 @@ pub(crate) async fn between(
         .select((checkpoints::size, checkpoints::root, checkpoints::note))
         .load(connection)
         .await?;
-    rows.into_iter().map(|row| to_row(row, tenant)).collect()
+    let rows = rows.into_iter().map(|row| to_row(row, tenant)).collect::<Result<_, _>>()?;
+    with_added(connection, tenant, log, epoch, rows).await
+}
+
+/// Completes the notes of checkpoints of an epoch, smallest first, with the signatures that were added later.
+async fn with_added(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+    epoch: Epoch,
+    mut rows: Vec<CheckpointRow>,
+) -> Result<Vec<CheckpointRow>, AccessError> {
+    let found = rows.as_slice();
+    let (Some(first), Some(last)) = (found.first(), found.last()) else { return Ok(rows) };
+    let sizes = (first.size, last.size);
+    let added = checkpoint_signatures::lines(connection, tenant, log, epoch, sizes).await?;
+    for (size, line) in added {
+        let row = rows.iter_mut().find(|row| to_bigint(row.size) == size);
+        if let Some(row) = row {
+            row.note.push_str(&line);
+            row.note.push('\n');
+        }
+    }
+    Ok(rows)
 }
 
 /// The lowest and the highest epoch besides `own` that a log has checkpoints of: there should be none.

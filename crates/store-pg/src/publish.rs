@@ -1,33 +1,32 @@
 //! Publishing: signing the newest committed head of a log into `checkpoints`.
 //!
 //! Never inside a transaction that may roll back. What is signed is remembered outside PostgreSQL first
-//! (`signer`), so that two roots are never signed for one size, whatever happens to the database.
+//! (`signer`), so that two roots are never signed for one size, whatever happens to the database. Here is one
+//! checkpoint of one log; what publishes by itself, again and again, is the `publisher`.
+
+mod flush;
+mod note;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use diesel::pg::Pg;
-use diesel::query_builder::AstPass;
-use diesel::result::QueryResult;
-use diesel::sql_types::{Bool, Text};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use veritrail_core::{Epoch, LogName, Origin, TreeHead};
+use diesel_async::AsyncPgConnection;
+use veritrail_core::{Epoch, LogName, Origin, TenantId, TreeHead};
 use veritrail_merkle::checkpoint::{self, Checkpoint};
+use veritrail_merkle::note::KeyId;
 
+use crate::checkpoint_signatures;
 use crate::checkpoints::{self, CheckpointRow};
 use crate::error::{AccessError, IntegrityError};
-use crate::logs::Log;
+use crate::logs::{self, Log};
 use crate::prove::ProveError;
 use crate::session::Session;
-use crate::signer::{FileSigner, LockedMemory, Signed, SignerError};
-use crate::statement::{Prepared, Statement, unknown_parameter};
+use crate::signer::{self, LockedMemory, Signed, Signer, SignerError};
 use crate::tree_heads::{self, Newest};
+use flush::wait_until_flushed;
+use note::{Signing, key_ids, remember_and_sign};
 
 /// The epoch in which a log begins.
 pub(crate) const FIRST_EPOCH: Epoch = Epoch(1);
-/// How often, and how long apart, the server is asked whether the head has reached its disk.
-const FLUSH_CHECKS: u32 = 100;
-const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 
 /// What a signer without memory does with a log that has checkpoints already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +46,19 @@ pub struct Published {
     pub note: String,
     /// Whether this call signed it; otherwise it was there already.
     pub is_new: bool,
+    /// The change of keys that this checkpoint begins, where it is the first that these keys have signed.
+    pub switch: Option<KeySwitch>,
+}
+
+/// From a size on, other keys sign a log than before: what an audit entry about it says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySwitch {
+    /// The size of the first checkpoint that the keys of `to` have signed.
+    pub size: u64,
+    /// The keys that signed the newest checkpoint before.
+    pub from: Vec<KeyId>,
+    /// The keys that sign now.
+    pub to: Vec<KeyId>,
 }
 
 /// Why nothing was signed.
@@ -123,43 +135,47 @@ impl Session<'_> {
     /// Signs the newest committed head of the `events` log, unless that was done already.
     ///
     /// # Errors
-    /// [`PublishError`]: nothing was signed.
-    pub async fn publish(
+    /// [`PublishError`]: nothing was signed, or it could not be stored and is signed again by the next call.
+    pub async fn publish<S: Signer>(
         &mut self,
-        signer: &Arc<FileSigner>,
+        signer: &Arc<S>,
         without_memory: WithoutMemory,
     ) -> Result<Published, PublishError> {
         self.publish_log(LogName::Events, signer, without_memory).await
     }
 
-    /// As [`Self::publish`], for one of the tenant's logs. The signer has a memory for each.
+    /// As [`publish`](Self::publish), of one of the tenant's logs. The signer has a memory for each.
     ///
     /// # Errors
-    /// [`PublishError`]: nothing was signed.
-    #[tracing::instrument(name = "publish", skip_all, fields(log = %name))]
-    pub async fn publish_log(
+    /// As [`publish`](Self::publish).
+    #[tracing::instrument(name = "publish", skip_all, fields(%log))]
+    pub async fn publish_log<S: Signer>(
         &mut self,
-        name: LogName,
-        signer: &Arc<FileSigner>,
+        log: LogName,
+        signer: &Arc<S>,
         without_memory: WithoutMemory,
     ) -> Result<Published, PublishError> {
         if self.is_within_transaction().await? {
             return Err(PublishError::WithinTransaction);
         }
-        let log = self.log_of(name).await?.ok_or(PublishError::Empty)?;
-        if log.replica {
+        let tenant = self.tenant;
+        let found: Option<Log> =
+            self.snapshot(async |connection| logs::find(connection, tenant, log).await).await?;
+        let row = found.ok_or(PublishError::Empty)?;
+        if row.replica {
             return Err(PublishError::Replica);
         }
-        let origin = Origin { prefix: signer.name().to_owned(), log_id: log.log_id, epoch: log.epoch };
-        if !signer.has_memory() && without_memory == WithoutMemory::Refuse {
-            let published = self.newest_of_any_epoch(name, log.epoch).await?.map_or(0, |(_, row)| row.size);
+        let prefix = signer::name_of(signer.as_ref())?;
+        let origin = Origin { prefix, log_id: row.log_id, epoch: row.epoch };
+        if !signer.memory().exists() && without_memory == WithoutMemory::Refuse {
+            let published = self.newest_of_any_epoch(log, row.epoch).await?.map_or(0, |(_, row)| row.size);
             return Err(PublishError::NoMemory { origin, published });
         }
         let memory = lock_memory(signer, &origin).await?;
         // Read under the memory's lock: who signs next sees at least what was signed before.
-        let (tenant, epoch) = (self.tenant, log.epoch);
+        let epoch = row.epoch;
         let newest: Newest = self
-            .snapshot(async |connection| tree_heads::newest(connection, tenant, name, epoch).await)
+            .snapshot(async |connection| tree_heads::newest(connection, tenant, log, epoch).await)
             .await?;
         newest.check()?;
         let head = newest.head;
@@ -167,15 +183,30 @@ impl Session<'_> {
             return Err(PublishError::Empty);
         }
         self.snapshot(async |connection| wait_until_flushed(connection).await).await?;
-        let published = self.newest_of_any_epoch(name, log.epoch).await?;
+        let published = self.newest_of_any_epoch(log, row.epoch).await?;
         let signed = match memory.read()? {
             Some(signed) => Some(signed),
-            None => recall(signer, &origin, published, without_memory)?,
+            None => recall(signer.as_ref(), &origin, published.as_ref(), without_memory)?,
         };
         if let Some(signed) = signed {
-            self.check_continues(name, &origin, signed, &head).await?;
+            self.check_continues(log, &origin, signed, &head).await?;
         }
-        self.sign(signer, (name, &log), &origin, &head, &memory).await
+        let checkpoint = Checkpoint {
+            origin: origin.to_string(),
+            size: head.size().0,
+            root: head.root,
+            extensions: Vec::new(),
+        };
+        // The memory stays locked until the checkpoint is stored.
+        let (signing, _memory) = remember_and_sign(signer, memory, &checkpoint).await?;
+        let is_new = self.keep(log, &origin, &checkpoint, &signing).await?;
+        let before = published.map(|(_, row)| key_ids(&row.note, &origin.prefix));
+        let switch = before.filter(|from| *from != signing.key_ids).map(|from| KeySwitch {
+            size: checkpoint.size,
+            from,
+            to: signing.key_ids,
+        });
+        Ok(Published { checkpoint, note: signing.note, is_new, switch })
     }
 
     /// The newest checkpoint of the newest epoch that has one. No epoch but the log's own should have any.
@@ -197,7 +228,7 @@ impl Session<'_> {
     /// Checks that the head continues what was signed last.
     async fn check_continues(
         &mut self,
-        name: LogName,
+        log: LogName,
         origin: &Origin,
         signed: Signed,
         head: &TreeHead,
@@ -209,74 +240,66 @@ impl Session<'_> {
         if new < size {
             return Err(PublishError::RolledBack { head: new, signed: size });
         }
-        match self.prove_consistency_of(name, (size, signed.root), (new, head.root)).await {
+        match self.prove_consistency_of(log, (size, signed.root), (new, head.root)).await {
             Ok(_) => Ok(()),
             Err(ProveError::Access(error)) => Err(error.into()),
             Err(error) => Err(PublishError::Forked { head: new, signed: size, reason: error.to_string() }),
         }
     }
 
-    async fn sign(
+    /// Stores what was signed; tells whether no checkpoint of this size was there. One that was there keeps its note,
+    /// and gets the signatures of the keys that have not signed it yet.
+    async fn keep(
         &mut self,
-        signer: &FileSigner,
-        (name, log): (LogName, &Log),
+        log: LogName,
         origin: &Origin,
-        head: &TreeHead,
-        memory: &LockedMemory,
-    ) -> Result<Published, PublishError> {
-        let checkpoint = Checkpoint {
-            origin: origin.to_string(),
-            size: head.size().0,
-            root: head.root,
-            extensions: Vec::new(),
-        };
-        memory.write(&checkpoint)?;
-        let note = checkpoint.sign(&[signer.key()]).expect("an origin of ours is one line");
-        let (tenant, epoch) = (self.tenant, log.epoch);
-        let is_new: bool = self
-            .write(async |connection| {
-                checkpoints::insert(connection, tenant, name, epoch, &checkpoint, &note).await
-            })
-            .await?;
-        if !is_new {
-            self.check_stored((name, log), &checkpoint).await?;
-        }
-        Ok(Published { checkpoint, note, is_new })
-    }
-
-    /// Checks that the checkpoint of this size that is stored already has this root.
-    async fn check_stored(
-        &mut self,
-        (name, log): (LogName, &Log),
         checkpoint: &Checkpoint,
-    ) -> Result<(), PublishError> {
-        let (size, tenant, epoch) = (checkpoint.size, self.tenant, log.epoch);
-        let stored: Option<CheckpointRow> = self
-            .snapshot(async |connection| checkpoints::newest(connection, tenant, name, epoch).await)
-            .await?;
-        match stored {
-            Some(row) if row.size == size && row.root == checkpoint.root.as_bytes() => Ok(()),
-            _ => {
-                let reason = "the checkpoint that is stored for it has another root".to_owned();
-                Err(IntegrityError::Proof { size, reason }.into())
-            }
-        }
+        signing: &Signing,
+    ) -> Result<bool, PublishError> {
+        let tenant = self.tenant;
+        self.write(async |connection| keep(connection, (tenant, log), origin, checkpoint, signing).await)
+            .await
     }
 }
 
-async fn lock_memory(signer: &Arc<FileSigner>, origin: &Origin) -> Result<LockedMemory, SignerError> {
+async fn keep(
+    connection: &mut AsyncPgConnection,
+    (tenant, log): (&TenantId, LogName),
+    origin: &Origin,
+    checkpoint: &Checkpoint,
+    signing: &Signing,
+) -> Result<bool, PublishError> {
+    let (epoch, size) = (origin.epoch, checkpoint.size);
+    if checkpoints::insert(connection, tenant, log, epoch, checkpoint, &signing.note).await? {
+        return Ok(true);
+    }
+    let stored = checkpoints::newest(connection, tenant, log, epoch).await?;
+    let Some(stored) =
+        stored.filter(|row| row.size == size && row.root == checkpoint.root.as_bytes().as_slice())
+    else {
+        let reason = "the checkpoint that is stored for it has another root".to_owned();
+        return Err(IntegrityError::Proof { size, reason }.into());
+    };
+    let present = key_ids(&stored.note, &origin.prefix);
+    for signature in signing.signatures.iter().filter(|signature| !present.contains(&signature.key_id())) {
+        checkpoint_signatures::insert(connection, tenant, log, (epoch, size), signature).await?;
+    }
+    Ok(false)
+}
+
+async fn lock_memory<S: Signer>(signer: &Arc<S>, origin: &Origin) -> Result<LockedMemory, SignerError> {
     let (signer, origin) = (Arc::clone(signer), origin.clone());
     // Waiting for another process must not stop the runtime's threads.
-    tokio::task::spawn_blocking(move || signer.lock(&origin))
+    tokio::task::spawn_blocking(move || signer.memory().lock(&origin))
         .await
         .expect("locking does not panic and is not aborted")
 }
 
 /// What a signer without memory of this log may go on from: a new log in its first epoch, or what it adopts.
 fn recall(
-    signer: &FileSigner,
+    signer: &impl Signer,
     origin: &Origin,
-    published: Option<(Epoch, CheckpointRow)>,
+    published: Option<&(Epoch, CheckpointRow)>,
     without_memory: WithoutMemory,
 ) -> Result<Option<Signed>, PublishError> {
     let Some((epoch, row)) = published else {
@@ -289,56 +312,11 @@ fn recall(
         return Err(PublishError::NoMemory { origin: origin.clone(), published: row.size });
     }
     let refused = |reason: String| PublishError::NotAdoptable { published: row.size, reason };
-    let keys = [signer.verifier_key()];
+    let keys = signer.verifier_keys();
     let (checkpoint, _) = checkpoint::open(&row.note, &keys).map_err(|error| refused(error.to_string()))?;
-    let signed_for = Origin { epoch, ..origin.clone() };
+    let signed_for = Origin { epoch: *epoch, ..origin.clone() };
     if checkpoint.origin != signed_for.to_string() {
         return Err(refused(format!("it is of {}", checkpoint.origin)));
     }
-    Ok(Some(Signed { epoch, size: checkpoint.size, root: checkpoint.root }))
-}
-
-struct InsertPosition;
-
-impl Statement for InsertPosition {
-    const SQL: &'static str = "SELECT pg_current_wal_insert_lsn()::text";
-    type Columns = Text;
-    type Key = InsertPosition;
-
-    fn bind<'b>(&'b self, number: usize, _out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        unknown_parameter(number)
-    }
-}
-
-struct IsFlushed {
-    position: String,
-}
-
-impl Statement for IsFlushed {
-    const SQL: &'static str = "SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn";
-    type Columns = Bool;
-    type Key = IsFlushed;
-
-    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        match number {
-            1 => out.push_bind_param::<Text, _>(&self.position),
-            other => unknown_parameter(other),
-        }
-    }
-}
-
-/// Waits until everything that was committed before this call is on the server's disk: with
-/// `synchronous_commit = off` a crash could take back what was signed.
-async fn wait_until_flushed(connection: &mut AsyncPgConnection) -> Result<(), PublishError> {
-    let position: String =
-        Prepared(InsertPosition).get_result(connection).await.map_err(AccessError::from)?;
-    for _ in 0..FLUSH_CHECKS {
-        let statement = Prepared(IsFlushed { position: position.clone() });
-        let flushed: bool = statement.get_result(connection).await.map_err(AccessError::from)?;
-        if flushed {
-            return Ok(());
-        }
-        tokio::time::sleep(FLUSH_PAUSE).await;
-    }
-    Err(PublishError::NotFlushed)
+    Ok(Some(Signed { epoch: *epoch, size: checkpoint.size, root: checkpoint.root }))
 }

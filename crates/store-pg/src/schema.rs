@@ -49,6 +49,19 @@ pub(crate) mod veritrail {
     }
 
     diesel::table! {
+        veritrail.checkpoint_signatures (tenant_id, log, epoch, size, key_name, key_id) {
+            tenant_id -> Text,
+            log -> Text,
+            epoch -> Int4,
+            size -> Int8,
+            key_name -> Text,
+            key_id -> Text,
+            line -> Text,
+            added_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         veritrail.checkpoints (tenant_id, log, epoch, size) {
             tenant_id -> Text,
             log -> Text,

@@ -124,6 +124,16 @@ impl Session<'_> {
         submitted_by: &Subject,
         applying: Applying,
     ) -> Result<Submitted, SubmitError> {
+        self.submit_batch(events, Submitters::All(submitted_by), applying).await
+    }
+
+    /// As [`submit`](Self::submit), of one or of several submitters.
+    pub(crate) async fn submit_batch(
+        &mut self,
+        events: &[FormSubmission],
+        submitted_by: Submitters<'_>,
+        applying: Applying,
+    ) -> Result<Submitted, SubmitError> {
         if events.len() > MAX_BATCH {
             return Err(SubmitError::BatchTooLarge(events.len()));
         }
@@ -164,8 +174,27 @@ impl Session<'_> {
     }
 }
 
-fn payload_bytes(event: &FormSubmission) -> usize {
+pub(crate) fn payload_bytes(event: &FormSubmission) -> usize {
     event.data.as_str().len() + event.metadata.as_ref().map_or(0, |metadata| metadata.as_str().len())
+}
+
+/// Who submits the events of a batch.
+#[derive(Clone, Copy)]
+pub(crate) enum Submitters<'a> {
+    /// One submits all of them.
+    All(&'a Subject),
+    /// Each has its own, in the order of the events.
+    Each(&'a [Subject]),
+}
+
+impl<'a> Submitters<'a> {
+    /// Who submits the event with this index.
+    pub(crate) fn of(self, index: usize) -> &'a Subject {
+        match self {
+            Self::All(subject) => subject,
+            Self::Each(subjects) => &subjects[index],
+        }
+    }
 }
 
 /// One submit's input.
@@ -173,7 +202,7 @@ pub(crate) struct Batch<'a> {
     pub(crate) tenant: &'a TenantId,
     pub(crate) registry: &'a Registry,
     pub(crate) events: &'a [FormSubmission],
-    pub(crate) submitted_by: &'a Subject,
+    pub(crate) submitted_by: Submitters<'a>,
     pub(crate) applying: Applying,
 }
 
@@ -196,21 +225,20 @@ impl Batch<'_> {
         if judgement.accepted.is_empty() {
             return Ok(judgement.into_answer(None));
         }
-        let stamped = self.stamp(&locked, &mut judgement);
+        let stamped = stamp(&locked, &mut judgement);
         let effects = judgement.effects(size.0);
         let head = append::write(connection, self.tenant, &locked, &stamped, &effects).await?;
         judgement.record(&stamped);
         Ok(judgement.into_answer(Some(head)))
     }
+}
 
-    fn stamp(&self, locked: &Locked, judgement: &mut Judgement) -> Vec<StoredEvent> {
-        stamp_events(
-            std::mem::take(&mut judgement.hashed),
-            locked.log.log_id,
-            &locked.newest.head,
-            locked.newest.clock,
-            locked.log.base_stamp,
-            self.submitted_by,
-        )
-    }
+fn stamp(locked: &Locked, judgement: &mut Judgement) -> Vec<StoredEvent> {
+    stamp_events(
+        std::mem::take(&mut judgement.hashed),
+        locked.log.log_id,
+        &locked.newest.head,
+        locked.newest.clock,
+        locked.log.base_stamp,
+    )
 }

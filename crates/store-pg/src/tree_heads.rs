@@ -9,7 +9,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use veritrail_core::{Epoch, LogName, TenantId, Timestamp, TreeHead};
 use veritrail_merkle::{CompactRange, Sha256Hasher};
 
-use crate::convert::{Corrupt, Place};
+use crate::convert::{Corrupt, Place, to_bigint};
 use crate::error::{AccessError, IntegrityError};
 use crate::logs;
 use crate::schema::veritrail::tree_heads;
@@ -141,6 +141,28 @@ pub(crate) async fn newest_sizes(
     let place = Place { table: "tree_heads", key: &key };
     let size = |size: Option<i64>| size.map(|size| place.unsigned("size", size)).transpose();
     Ok(NewestSizes { head: size(row.0)?.unwrap_or(0), published: size(row.4)? })
+}
+
+/// The stamp of the first kept head that is larger than `size`: since when something waits to be published.
+pub(crate) async fn stamp_after(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+    epoch: Epoch,
+    size: u64,
+) -> Result<Option<Timestamp>, AccessError> {
+    let stamp: Option<PgTimestamp> = tree_heads::table
+        .filter(tree_heads::tenant_id.eq(tenant.as_str()))
+        .filter(tree_heads::log.eq(log.as_str()))
+        .filter(tree_heads::epoch.eq(to_integer(epoch)))
+        .filter(tree_heads::size.gt(to_bigint(size)))
+        .order(tree_heads::size)
+        .select(tree_heads::recorded_at)
+        .first(connection)
+        .await
+        .optional()?;
+    let place = Place { table: "tree_heads", key: tenant };
+    Ok(stamp.map(|stamp| place.timestamp("recorded_at", stamp)).transpose()?)
 }
 
 pub(crate) type HeadRow = (i64, Vec<u8>, Vec<u8>, PgTimestamp);

@@ -13,10 +13,13 @@ use crate::outcome::{Outcome, usage, with_causes};
 use crate::show;
 
 pub(crate) fn keygen(global: &Global, args: &Keygen) -> anyhow::Result<Outcome> {
-    let made = if args.entries {
-        create_audit_key(&args.output, &args.name).map(|key| key.to_string())
-    } else {
-        FileSigner::create(&args.output, &args.name).map(|key| key.to_string())
+    let made = match (&args.rotate, &args.name) {
+        (Some(old), _) => FileSigner::create_successor(&args.output, old).map(|key| key.to_string()),
+        (None, Some(name)) if args.entries => create_audit_key(&args.output, name).map(|key| key.to_string()),
+        (None, Some(name)) => FileSigner::create(&args.output, name).map(|key| key.to_string()),
+        (None, None) => {
+            return Err(usage("give the key a name, or --rotate the key that it takes over from"));
+        }
     };
     let key = made.map_err(|error| usage(with_causes(error)))?;
     if global.json {
@@ -29,7 +32,7 @@ pub(crate) fn keygen(global: &Global, args: &Keygen) -> anyhow::Result<Outcome> 
 }
 
 pub(crate) async fn checkpoint(global: &Global, args: &Checkpoint) -> anyhow::Result<Outcome> {
-    let signer = open_signer(&args.signing_key)?;
+    let signer = open_signer(&args.signing_key, args.outgoing_key.as_deref())?;
     let store = connect::store(global)?;
     let mut session = connect::session(&store).await?;
     let without_memory = if args.adopt { WithoutMemory::Adopt } else { WithoutMemory::Refuse };
@@ -50,9 +53,14 @@ pub(crate) async fn checkpoint(global: &Global, args: &Checkpoint) -> anyhow::Re
     Ok(Outcome::Done)
 }
 
-/// Reads a signing key.
-pub(crate) fn open_signer(path: &Path) -> anyhow::Result<Arc<FileSigner>> {
-    FileSigner::open(path).map(Arc::new).map_err(|error| usage(with_causes(error)))
+/// Reads a signing key, and the one that it takes over from.
+pub(crate) fn open_signer(path: &Path, outgoing: Option<&Path>) -> anyhow::Result<Arc<FileSigner>> {
+    let signer = FileSigner::open(path);
+    let signer = match outgoing {
+        Some(outgoing) => signer.and_then(|signer| signer.with_outgoing(outgoing)),
+        None => signer,
+    };
+    signer.map(Arc::new).map_err(|error| usage(with_causes(error)))
 }
 
 /// Signs the newest head.

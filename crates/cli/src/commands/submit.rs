@@ -54,7 +54,8 @@ struct Counts {
 }
 
 pub(crate) async fn submit(global: &Global, args: &Submit) -> anyhow::Result<Outcome> {
-    let signer = args.signing_key.as_deref().map(log::open_signer).transpose()?;
+    let outgoing = args.outgoing_key.as_deref();
+    let signer = args.signing_key.as_deref().map(|key| log::open_signer(key, outgoing)).transpose()?;
     let applying = if args.append_only { Applying::AppendOnly } else { Applying::Apply };
     let submitted_by = args.submitted_by.clone().unwrap_or_else(local_subject);
     let input = Input::open(&args.file)?;

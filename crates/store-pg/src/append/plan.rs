@@ -14,14 +14,15 @@ const STAMP_STEP_MICROS: i64 = 1;
 /// An event that is hashed as far as it can be before its stamp is known: what is done before the lock.
 pub(crate) struct HashedEvent {
     pub(crate) event: FormSubmission,
+    pub(crate) submitted_by: Subject,
     pub(crate) salts: Salts,
     pub(crate) parts: LeafParts,
 }
 
 impl HashedEvent {
-    pub(crate) fn new(event: FormSubmission, salts: Salts) -> Self {
+    pub(crate) fn new(event: FormSubmission, submitted_by: Subject, salts: Salts) -> Self {
         let parts = LeafParts::of(&event, &salts);
-        Self { event, salts, parts }
+        Self { event, submitted_by, salts, parts }
     }
 }
 
@@ -62,7 +63,6 @@ pub(crate) fn stamp_events(
     head: &TreeHead,
     clock: Timestamp,
     base_stamp: Option<Timestamp>,
-    submitted_by: &Subject,
 ) -> Vec<StoredEvent> {
     let mut previous = head.recorded_at.max(base_stamp);
     let mut stamped = Vec::with_capacity(events.len());
@@ -72,7 +72,7 @@ pub(crate) fn stamp_events(
             log_id,
             event: EventHead::of(&hashed.event),
             parts: hashed.parts,
-            submitted_by,
+            submitted_by: &hashed.submitted_by,
             recorded_at,
         };
         let leaf_hash = leaf_hash(&Sha256Hasher, &envelope.commitment(&hashed.salts));
@@ -81,7 +81,7 @@ pub(crate) fn stamp_events(
             event: hashed.event,
             salts: hashed.salts,
             parts: hashed.parts,
-            submitted_by: submitted_by.clone(),
+            submitted_by: hashed.submitted_by,
             recorded_at,
             leaf_hash,
         });

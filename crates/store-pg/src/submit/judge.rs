@@ -61,7 +61,7 @@ pub(crate) async fn judge(
             judgement.writes = loaded.into_writes();
         }
     }
-    judgement.hash(batch.events);
+    judgement.hash(batch);
     Ok(judgement)
 }
 
@@ -165,12 +165,12 @@ impl Judgement {
         }
     }
 
-    fn hash(&mut self, batch: &[FormSubmission]) {
-        self.hashed = self
-            .accepted
-            .iter()
-            .map(|index| HashedEvent::new(batch[*index].clone(), random_salts()))
-            .collect();
+    fn hash(&mut self, batch: &Batch<'_>) {
+        let hashed = |index: &usize| {
+            let submitted_by = batch.submitted_by.of(*index).clone();
+            HashedEvent::new(batch.events[*index].clone(), submitted_by, random_salts())
+        };
+        self.hashed = self.accepted.iter().map(hashed).collect();
     }
 
     /// The rows beside the events, for a log of `size`.

@@ -9,7 +9,8 @@ use veritrail_core::{Epoch, Hash, Timestamp};
 use veritrail_merkle::{CompactRange, Sha256Hasher, root_of_leaves};
 
 use super::rows::{self, Measure, Row};
-use super::{Finding, MAX_FINDINGS, Report, RowName, Subject, signed};
+use super::signed::{self, Verdict};
+use super::{Finding, MAX_FINDINGS, Report, RowName, Subject};
 use crate::checkpoints::{self, CheckpointRow};
 use crate::convert::{Place, concat, to_bigint};
 use crate::error::AccessError;
@@ -37,6 +38,8 @@ pub(super) struct Walk<'a> {
     tile_roots: Vec<Hash>,
     /// Size of the newest checkpoint that holds.
     checkpoint: Option<u64>,
+    /// Checkpoints since then that no trusted key has signed, [`MAX_FINDINGS`] at most.
+    unvouched: Vec<Finding>,
     /// Size of the last kept head that agrees with the rows.
     agreed: u64,
     findings: Vec<Finding>,
@@ -56,6 +59,7 @@ impl<'a> Walk<'a> {
             open_tile: Vec::new(),
             tile_roots: Vec::new(),
             checkpoint: None,
+            unvouched: Vec::new(),
             agreed: 0,
             findings: Vec::new(),
             more_findings: 0,
@@ -96,6 +100,9 @@ impl<'a> Walk<'a> {
         }
         if self.next < self.head {
             self.gap(self.head);
+        }
+        for finding in std::mem::take(&mut self.unvouched) {
+            self.find(finding);
         }
         if let Some(checkpoint) = self.published.filter(|published| *published > self.head) {
             self.find(Finding::HeadBehindCheckpoint { head: self.head, checkpoint });
@@ -284,9 +291,17 @@ impl<'a> Walk<'a> {
         let reached = self.frontier.as_ref().filter(|_| row.size == self.next);
         let recomputed = reached.and_then(|frontier| frontier.root(&Sha256Hasher));
         match signed::check(row, self.subject, recomputed) {
-            Ok(()) if recomputed.is_some() => self.checkpoint = Some(row.size),
-            Ok(()) => {}
-            Err(finding) => self.find(finding),
+            Verdict::Holds if recomputed.is_some() => {
+                self.checkpoint = Some(row.size);
+                self.unvouched.clear();
+            }
+            Verdict::Holds => {}
+            // Of more than can be told, the first say enough.
+            Verdict::Unvouched(finding) if self.unvouched.len() < MAX_FINDINGS => {
+                self.unvouched.push(finding);
+            }
+            Verdict::Unvouched(_) => {}
+            Verdict::Wrong(finding) => self.find(finding),
         }
     }
 
