@@ -7,6 +7,7 @@ mod append;
 mod checkpoint_signatures;
 mod checkpoints;
 mod convert;
+mod cosign;
 mod entities;
 mod error;
 mod events;
@@ -34,6 +35,7 @@ mod tree_heads;
 mod verify;
 
 pub use append::AppendError;
+pub use cosign::CosignError;
 pub use entities::ClusterTooLarge;
 pub use error::{AccessError, Corrupt, IntegrityError};
 pub use group::{GroupCommit, GroupError, GroupLimits};
