@@ -62,6 +62,19 @@ pub(crate) async fn between(
     with_added(connection, tenant, log, epoch, rows).await
 }
 
+/// The checkpoint of a size.
+pub(crate) async fn of_size(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+    (epoch, size): (Epoch, u64),
+) -> Result<Option<CheckpointRow>, AccessError> {
+    // A size that no log reaches is that of no checkpoint.
+    let Ok(size) = i64::try_from(size) else { return Ok(None) };
+    let sizes = (size.saturating_sub(1), size);
+    Ok(between(connection, tenant, log, epoch, sizes).await?.pop())
+}
+
 /// Completes the notes of checkpoints of an epoch, smallest first, with the signatures that were added later.
 async fn with_added(
     connection: &mut AsyncPgConnection,

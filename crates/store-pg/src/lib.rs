@@ -9,6 +9,7 @@ mod audit_index;
 mod checkpoint_signatures;
 mod checkpoints;
 mod convert;
+mod cosign;
 mod entities;
 mod error;
 mod events;
@@ -37,6 +38,7 @@ mod verify;
 
 pub use append::AppendError;
 pub use audit::{AuditPage, AuditReceipt, SaveAuditError};
+pub use cosign::CosignError;
 pub use entities::ClusterTooLarge;
 pub use error::{AccessError, Corrupt, IntegrityError};
 pub use group::{GroupCommit, GroupError, GroupLimits};
