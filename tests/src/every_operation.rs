@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 use veritrail_core::Hash;
 use veritrail_store_pg::veritrail_merkle::note::VerifierKey;
-use veritrail_store_pg::veritrail_sync::Cursor;
+use veritrail_store_pg::veritrail_sync::{Cursor, CursorRules};
 use veritrail_store_pg::{
     Applying, FileSigner, MirrorLimits, Moment, PgEventStore, Session, TransactionLimits, WithoutMemory,
 };
@@ -115,7 +115,7 @@ impl Stage {
         submit(&mut session, &individuals(1, EVENTS - 1)).await;
         session.publish(&signer, WithoutMemory::Refuse).await.expect("it is published");
         let head = session.tree_head().await.expect("an answer").expect("a head");
-        let page = session.events_since(&Cursor::Start, 10).await.expect("a page");
+        let page = session.events_since(&Cursor::Start, 10, CursorRules::Ours).await.expect("a page");
         drop(session);
         Self {
             store,
@@ -155,7 +155,9 @@ impl Stage {
             Operation::Log => format!("{:?}", session.log().await?),
             Operation::TreeHead => format!("{:?}", session.tree_head().await?),
             Operation::Event => format!("{:?}", session.event(&guid).await?),
-            Operation::EventsSince => format!("{:?}", session.events_since(&Cursor::Start, 50).await?.events),
+            Operation::EventsSince => {
+                format!("{:?}", session.events_since(&Cursor::Start, 50, CursorRules::Ours).await?.events)
+            }
             Operation::EventsBetween => format!("{:?}", session.events_between(early, late, 50).await?),
             Operation::Entity => format!("{:?}", session.entity(&entity).await?),
             Operation::Timeline => format!("{:?}", session.timeline(&entity).await?),

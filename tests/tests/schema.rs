@@ -183,6 +183,7 @@ fn diesel_type(sql: &str) -> String {
         "regrole" => "Oid",
         "smallint" => "Int2",
         "text" => "Text",
+        "character varying" => "Varchar",
         "timestamp with time zone" => "Timestamptz",
         "uuid" => "Uuid",
         other => panic!("no table had a column of type {other} before: say here what Diesel calls it"),
@@ -237,6 +238,7 @@ async fn every_table_and_every_unclear_column_has_a_comment() {
     let columns = "SELECT attname::text || ' of ' || c.relname FROM pg_attribute \
                    JOIN pg_class c ON c.oid = attrelid AND attnum > 0 AND NOT attisdropped \
                    WHERE relnamespace = 'veritrail'::regnamespace AND relkind IN ('r', 'p') \
+                   AND NOT relispartition \
                    AND relname <> '__diesel_schema_migrations' AND col_description(c.oid, attnum) IS NULL";
     let mut unclear = texts(&client, columns).await;
     unclear.retain(|column| !CLEAR.contains(&column.split(' ').next().unwrap()));
@@ -279,7 +281,21 @@ async fn every_key_begins_with_the_tenant() {
 async fn append_only_tables_refuse_every_change() {
     let database = TestDatabase::create().await;
     let client = database.connect().await;
-    for table in ["events", "merkle_tiles", "tree_heads", "checkpoints", "checkpoint_signatures"] {
+    let months = "SELECT c.relname::text FROM pg_partition_tree('veritrail.audit_log') \
+                  JOIN pg_class AS c ON c.oid = relid WHERE isleaf";
+    let months = texts(&client, months).await;
+    assert_eq!(months.len(), 8, "the present month, six more and the default: {months:?}");
+    let others = [
+        "events",
+        "merkle_tiles",
+        "tree_heads",
+        "checkpoints",
+        "checkpoint_signatures",
+        "audit_log",
+        "audit_index",
+        "retirements",
+    ];
+    for table in others.into_iter().chain(months.iter().map(String::as_str)) {
         let statements = [
             format!("UPDATE veritrail.{table} SET tenant_id = tenant_id"),
             format!("DELETE FROM veritrail.{table}"),

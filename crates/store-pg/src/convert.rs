@@ -3,7 +3,7 @@
 //! What cannot be believed becomes [`Corrupt`], which names table, column and key: it is evidence.
 
 use diesel::data_types::PgTimestamp;
-use veritrail_core::{Hash, Timestamp};
+use veritrail_core::{Hash, SALT_BYTES, Salts, Timestamp};
 
 /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL's count begins.
 const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
@@ -49,6 +49,11 @@ impl Place<'_> {
             return Err(self.corrupt(column));
         }
         bytes.chunks(32).map(|chunk| self.hash(column, chunk)).collect()
+    }
+
+    pub(crate) fn salts(self, bytes: &[u8]) -> Result<Salts, Corrupt> {
+        let bytes: &[u8; 3 * SALT_BYTES] = bytes.try_into().map_err(|_| self.corrupt("salts"))?;
+        Ok(Salts::from_bytes(bytes))
     }
 
     pub(crate) fn parsed<T: std::str::FromStr>(self, column: &'static str, text: &str) -> Result<T, Corrupt> {

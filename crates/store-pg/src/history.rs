@@ -99,7 +99,7 @@ impl Session<'_> {
         let past: Vec<_> =
             stored.iter().filter(|event| moment.includes(event)).map(|stored| &stored.event).collect();
         let mut entities = Entities::default();
-        let results = self.registry.apply_batch(past.iter().copied(), &mut entities);
+        let results = self.store.registry.apply_batch(past.iter().copied(), &mut entities);
         let left_out = results.iter().filter(|result| result.is_err()).count();
         Ok(PastEntity { state: entities.get(guid).cloned(), replayed: results.len() - left_out, left_out })
     }

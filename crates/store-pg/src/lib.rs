@@ -4,6 +4,8 @@
 //! speak of more than one table are files under `sql/`.
 
 mod append;
+mod audit;
+mod audit_index;
 mod checkpoint_signatures;
 mod checkpoints;
 mod convert;
@@ -35,6 +37,7 @@ mod tree_heads;
 mod verify;
 
 pub use append::AppendError;
+pub use audit::{AuditPage, AuditReceipt, SaveAuditError};
 pub use cosign::CosignError;
 pub use entities::ClusterTooLarge;
 pub use error::{AccessError, Corrupt, IntegrityError};
@@ -49,13 +52,15 @@ pub use publish::{KeySwitch, PublishError, Published, WithoutMemory};
 pub use publisher::{CommitSignal, LogState, LogStatus, Publisher, PublisherSettings, PublisherState};
 pub use read::{MAX_EXAMINED, ReadError};
 pub use session::{Session, Work};
-pub use signer::{ExternalSigner, FileSigner, Signer, SignerError, SignerMemory};
+pub use signer::{
+    ExternalSigner, FileSigner, Signer, SignerError, SignerMemory, create_audit_key, open_audit_key,
+};
 pub use store::{PgEventStore, PgPool};
 pub use submit::{Applying, MAX_BATCH, MAX_BATCH_BYTES, Outcome, Rejection, SubmitError, Submitted};
 pub use sync_levels::{MAX_RAISED, RaiseError, Raised};
 pub use sync_metadata::MarkError;
 pub use transaction::Transaction;
-pub use verify::{Finding, MAX_FINDINGS, Report};
+pub use verify::{Finding, MAX_FINDINGS, Report, RowName, Trusted};
 pub use {
     deadpool, diesel_async, futures_util, veritrail_applier, veritrail_core, veritrail_merkle,
     veritrail_migrations, veritrail_sync,

@@ -12,6 +12,7 @@ use veritrail_core::{Epoch, LogName, TenantId, Timestamp};
 use crate::convert::Place;
 use crate::error::{AccessError, is_log_busy};
 use crate::schema::veritrail::logs;
+use crate::session::Session;
 use crate::statement::{Prepared, Statement, unknown_parameter};
 
 /// A log's identity.
@@ -25,6 +26,17 @@ pub struct Log {
     pub base_stamp: Option<Timestamp>,
     /// Whether it is a verified copy of another database's log.
     pub replica: bool,
+}
+
+impl Session<'_> {
+    /// The identity of one of the tenant's logs; `None` before its first append.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn log_of(&mut self, log: LogName) -> Result<Option<Log>, AccessError> {
+        let tenant = self.tenant;
+        self.snapshot(async |connection| find(connection, tenant, log).await).await
+    }
 }
 
 type LogRow = (Uuid, i32, Option<PgTimestamp>, bool);
@@ -59,6 +71,25 @@ pub(crate) async fn lock_or_create(
     let (log_id, epoch, base_stamp, replica, is_new) =
         found.ok_or(AccessError::Database(diesel::result::Error::NotFound))?;
     Ok(LockedRow { log: to_log((log_id, epoch, base_stamp, replica), tenant, log)?, is_new })
+}
+
+/// Reads the identity of a log that is written under the lock of another one, making the log if it is not there yet.
+pub(crate) async fn find_or_create(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+) -> Result<LockedRow, AccessError> {
+    if let Some(log) = find(connection, tenant, log).await? {
+        return Ok(LockedRow { log, is_new: false });
+    }
+    let inserted = diesel::insert_into(logs::table)
+        .values((logs::tenant_id.eq(tenant.as_str()), logs::log.eq(log.as_str())))
+        .on_conflict_do_nothing()
+        .execute(connection)
+        .await?;
+    let found = find(connection, tenant, log).await?;
+    let log = found.ok_or(AccessError::Database(diesel::result::Error::NotFound))?;
+    Ok(LockedRow { log, is_new: inserted == 1 })
 }
 
 type LockedColumns = (Uuid, i32, Option<PgTimestamp>, bool, bool);
@@ -118,12 +149,14 @@ pub(crate) async fn find(
 pub(crate) async fn has_rows(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
+    log: LogName,
 ) -> Result<bool, AccessError> {
-    Ok(Prepared(HasRows { tenant: tenant.as_str() }).get_result(connection).await?)
+    Ok(Prepared(HasRows { tenant: tenant.as_str(), log: log.as_str() }).get_result(connection).await?)
 }
 
 struct HasRows<'a> {
     tenant: &'a str,
+    log: &'static str,
 }
 
 impl Statement for HasRows<'_> {
@@ -134,6 +167,7 @@ impl Statement for HasRows<'_> {
     fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         match number {
             1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Text, _>(&self.log),
             other => unknown_parameter(other),
         }
     }

@@ -185,10 +185,10 @@ impl Session<'_> {
         self.write(async |connection| {
             let (log, epoch) = (LogName::Events, origin.epoch);
             let is_new = logs::create_replica(connection, tenant, log, origin.log_id, epoch).await?;
-            if is_new && logs::has_rows(connection, tenant).await? {
+            if is_new && logs::has_rows(connection, tenant, log).await? {
                 return Err(AppendError::from(IntegrityError::LogRowMissing).into());
             }
-            let locked = append::lock(connection, tenant).await?;
+            let locked = append::lock(connection, tenant, log).await?;
             check_replica(&locked.log, origin)?;
             if locked.newest.head != *known {
                 return Err(AppendError::from(AccessError::Contended).into());

@@ -68,10 +68,23 @@ impl Session<'_> {
         (old, old_root): (u64, Hash),
         (new, new_root): (u64, Hash),
     ) -> Result<Vec<Hash>, ProveError> {
+        self.prove_consistency_of(LogName::Events, (old, old_root), (new, new_root)).await
+    }
+
+    /// As [`Self::prove_consistency`], of one of the tenant's logs.
+    ///
+    /// # Errors
+    /// [`ProveError`].
+    pub async fn prove_consistency_of(
+        &mut self,
+        name: LogName,
+        (old, old_root): (u64, Hash),
+        (new, new_root): (u64, Hash),
+    ) -> Result<Vec<Hash>, ProveError> {
         let tenant = self.tenant;
         let plan = proof::plan_consistency(old, new)?;
         let hashes: Vec<Hash> =
-            self.snapshot(async |connection| fetch_of_log(connection, tenant, &plan).await).await?;
+            self.snapshot(async |connection| fetch_of_log(connection, tenant, name, &plan).await).await?;
         verify_consistency(&Sha256Hasher, old, new, &old_root, &new_root, &hashes)
             .map_err(|error| IntegrityError::Proof { size: new, reason: error.to_string() })?;
         Ok(hashes)
@@ -90,29 +103,39 @@ impl Session<'_> {
         let tenant = self.tenant;
         let count = u64::try_from(leaves.len()).expect("a page has fewer than 2^64 leaves");
         let plan = proof::plan_range(begin, begin.saturating_add(count), size)?;
+        let events = LogName::Events;
         let hashes: Vec<Hash> =
-            self.snapshot(async |connection| fetch_of_log(connection, tenant, &plan).await).await?;
+            self.snapshot(async |connection| fetch_of_log(connection, tenant, events, &plan).await).await?;
         verify_range(&Sha256Hasher, begin, size, leaves, &hashes, &root)
             .map_err(|error| IntegrityError::Proof { size, reason: error.to_string() })?;
         Ok(hashes)
     }
 
-    /// The newest signed checkpoint as a note; `None` where none was published.
+    /// The newest signed checkpoint of the `events` log as a note; `None` where none was published.
     ///
     /// # Errors
     /// [`AccessError`].
     pub async fn checkpoint(&mut self) -> Result<Option<String>, AccessError> {
+        self.checkpoint_of(LogName::Events).await
+    }
+
+    /// As [`Self::checkpoint`], of one of the tenant's logs.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn checkpoint_of(&mut self, name: LogName) -> Result<Option<String>, AccessError> {
         let tenant = self.tenant;
-        self.snapshot(async |connection| newest_note(connection, tenant).await).await
+        self.snapshot(async |connection| newest_note(connection, tenant, name).await).await
     }
 }
 
 async fn newest_note(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
+    name: LogName,
 ) -> Result<Option<String>, AccessError> {
-    let Some(log) = logs::find(connection, tenant, LogName::Events).await? else { return Ok(None) };
-    let row = checkpoints::newest(connection, tenant, LogName::Events, log.epoch).await?;
+    let Some(log) = logs::find(connection, tenant, name).await? else { return Ok(None) };
+    let row = checkpoints::newest(connection, tenant, name, log.epoch).await?;
     Ok(row.map(|row| row.note))
 }
 
@@ -136,7 +159,7 @@ async fn bundle(
     let checkpoint = parse_note(&row.note, row.size)?;
     let (size, root) = (checkpoint.size, checkpoint.root);
     let plan = proof::plan_inclusion(position.0, size)?;
-    let inclusion = fetch(connection, tenant, log.epoch, &plan).await?;
+    let inclusion = fetch(connection, tenant, (LogName::Events, log.epoch), &plan).await?;
     verify_inclusion(&Sha256Hasher, position.0, size, &stored.leaf_hash, &inclusion, &root)
         .map_err(|error| IntegrityError::Proof { size, reason: error.to_string() })?;
     Ok(Some(ProofBundle {
@@ -156,21 +179,22 @@ async fn bundle(
 async fn fetch_of_log(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
+    name: LogName,
     plan: &Plan,
 ) -> Result<Vec<Hash>, ProveError> {
-    let log = logs::find(connection, tenant, LogName::Events).await?.ok_or(ProveError::NoLog)?;
-    fetch(connection, tenant, log.epoch, plan).await
+    let log = logs::find(connection, tenant, name).await?.ok_or(ProveError::NoLog)?;
+    fetch(connection, tenant, (name, log.epoch), plan).await
 }
 
 /// Fetches the nodes of a plan and puts the proof together.
 async fn fetch(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
-    epoch: Epoch,
+    (log, epoch): (LogName, Epoch),
     plan: &Plan,
 ) -> Result<Vec<Hash>, ProveError> {
-    let newest = tree_heads::newest(connection, tenant, LogName::Events, epoch).await?;
-    let tree = TreeOf { tenant, epoch, stored: newest.head.size().0 };
+    let newest = tree_heads::newest(connection, tenant, log, epoch).await?;
+    let tree = TreeOf { tenant, log, epoch, stored: newest.head.size().0 };
     let nodes = merkle_tiles::nodes(connection, tree, plan.nodes()).await?;
     Ok(plan.assemble(&Sha256Hasher, nodes).expect("as many nodes were fetched as the plan names"))
 }

@@ -17,7 +17,6 @@ use veritrail_merkle::note::KeyId;
 use crate::checkpoint_signatures;
 use crate::checkpoints::{self, CheckpointRow};
 use crate::error::{AccessError, IntegrityError};
-use crate::logs::{self, Log};
 use crate::prove::ProveError;
 use crate::session::Session;
 use crate::signer::{self, LockedMemory, Signed, Signer, SignerError};
@@ -144,9 +143,12 @@ impl Session<'_> {
         self.publish_log(LogName::Events, signer, without_memory).await
     }
 
-    /// As [`publish`](Self::publish), of any log.
+    /// As [`publish`](Self::publish), of one of the tenant's logs. The signer has a memory for each.
+    ///
+    /// # Errors
+    /// As [`publish`](Self::publish).
     #[tracing::instrument(name = "publish", skip_all, fields(%log))]
-    pub(crate) async fn publish_log<S: Signer>(
+    pub async fn publish_log<S: Signer>(
         &mut self,
         log: LogName,
         signer: &Arc<S>,
@@ -156,9 +158,7 @@ impl Session<'_> {
             return Err(PublishError::WithinTransaction);
         }
         let tenant = self.tenant;
-        let found: Option<Log> =
-            self.snapshot(async |connection| logs::find(connection, tenant, log).await).await?;
-        let row = found.ok_or(PublishError::Empty)?;
+        let row = self.log_of(log).await?.ok_or(PublishError::Empty)?;
         if row.replica {
             return Err(PublishError::Replica);
         }
@@ -186,7 +186,7 @@ impl Session<'_> {
             None => recall(signer.as_ref(), &origin, published.as_ref(), without_memory)?,
         };
         if let Some(signed) = signed {
-            self.check_continues(&origin, signed, &head).await?;
+            self.check_continues(log, &origin, signed, &head).await?;
         }
         let checkpoint = Checkpoint {
             origin: origin.to_string(),
@@ -225,6 +225,7 @@ impl Session<'_> {
     /// Checks that the head continues what was signed last.
     async fn check_continues(
         &mut self,
+        log: LogName,
         origin: &Origin,
         signed: Signed,
         head: &TreeHead,
@@ -236,7 +237,7 @@ impl Session<'_> {
         if new < size {
             return Err(PublishError::RolledBack { head: new, signed: size });
         }
-        match self.prove_consistency((size, signed.root), (new, head.root)).await {
+        match self.prove_consistency_of(log, (size, signed.root), (new, head.root)).await {
             Ok(_) => Ok(()),
             Err(ProveError::Access(error)) => Err(error.into()),
             Err(error) => Err(PublishError::Forked { head: new, signed: size, reason: error.to_string() }),

@@ -4,12 +4,12 @@
 
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::deadpool::Object;
-use veritrail_applier::Registry;
 use veritrail_core::{LogName, TenantId};
 
 use crate::error::AccessError;
 use crate::logs::{self, Log};
-use crate::operation::{self, Access, Operation, TransactionLimits};
+use crate::operation::{self, Access, Operation};
+use crate::store::PgEventStore;
 
 /// Operations of one tenant on one connection.
 ///
@@ -20,8 +20,7 @@ use crate::operation::{self, Access, Operation, TransactionLimits};
 pub struct Session<'c> {
     pub(crate) connection: Connection<'c>,
     pub(crate) tenant: &'c TenantId,
-    pub(crate) registry: &'c Registry,
-    pub(crate) limits: TransactionLimits,
+    pub(crate) store: &'c PgEventStore,
 }
 
 /// A connection of the pool's, until an operation on it is broken off, or of the caller's.
@@ -65,13 +64,8 @@ where
 }
 
 impl<'c> Session<'c> {
-    pub(crate) fn new(
-        connection: Connection<'c>,
-        tenant: &'c TenantId,
-        registry: &'c Registry,
-        limits: TransactionLimits,
-    ) -> Self {
-        Self { connection, tenant, registry, limits }
+    pub(crate) fn new(connection: Connection<'c>, store: &'c PgEventStore) -> Self {
+        Self { connection, tenant: store.tenant(), store }
     }
 
     /// The identity of the tenant's `events` log; `None` before its first append.
@@ -139,7 +133,8 @@ impl<'c> Session<'c> {
         R: Send,
         E: From<AccessError> + Send,
     {
-        let mut operation = Operation::begin(&mut self.connection, self.tenant, self.limits, access).await?;
+        let mut operation =
+            Operation::begin(&mut self.connection, self.tenant, self.store.limits, access).await?;
         let answer = work(operation.connection()?).await;
         operation.end(answer).await
     }

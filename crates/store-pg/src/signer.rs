@@ -2,17 +2,21 @@
 //!
 //! What is signed, and when it is refused, is `publish`'s. The memory is in `signer/memory.rs`; the two kinds of
 //! signer are a key in a file (`signer/file.rs`) and a key that the application keeps elsewhere, such as in a
-//! hardware module (`signer/external.rs`).
+//! hardware module (`signer/external.rs`). Keys that sign audit entries are in `signer/entries.rs`.
 
+mod entries;
 mod external;
 mod file;
 mod memory;
+mod secret;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use veritrail_core::AuditKeyError;
 use veritrail_merkle::note::{KeyError, Signature, VerifierKey};
 
+pub use entries::{create_audit_key, open_audit_key};
 pub use external::ExternalSigner;
 pub use file::FileSigner;
 pub use memory::SignerMemory;
@@ -64,6 +68,14 @@ pub enum SignerError {
         path: PathBuf,
         /// The cause.
         source: KeyError,
+    },
+    /// The file holds no key for audit entries, or the name is none.
+    #[error("{path} holds no key for audit entries, or the key cannot have this name")]
+    AuditKey {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: AuditKeyError,
     },
     /// The memory is not what this program wrote.
     #[error(

@@ -9,7 +9,7 @@ use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::deadpool::Pool;
 use veritrail_applier::Registry;
-use veritrail_core::TenantId;
+use veritrail_core::{AuditSignerKey, TenantId};
 
 use crate::error::AccessError;
 use crate::operation::TransactionLimits;
@@ -30,8 +30,9 @@ pub struct PgEventStore {
     pool: PgPool,
     owns_pool: bool,
     tenant: TenantId,
-    registry: Arc<Registry>,
-    limits: TransactionLimits,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) limits: TransactionLimits,
+    pub(crate) audit_key: Option<Arc<AuditSignerKey>>,
 }
 
 impl PgEventStore {
@@ -60,6 +61,7 @@ impl PgEventStore {
             tenant: TenantId::default(),
             registry: Arc::new(Registry::data_collect()),
             limits: TransactionLimits::default(),
+            audit_key: None,
         }
     }
 
@@ -81,6 +83,13 @@ impl PgEventStore {
     #[must_use]
     pub fn with_limits(mut self, limits: TransactionLimits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The same store with a key that signs each audit entry that it saves. No key of a checkpoint is one.
+    #[must_use]
+    pub fn with_audit_key(mut self, key: AuditSignerKey) -> Self {
+        self.audit_key = Some(Arc::new(key));
         self
     }
 
@@ -154,11 +163,11 @@ impl PgEventStore {
         E: From<AccessError> + Send,
     {
         let pooled = self.pool.get().await.map_err(AccessError::from)?;
-        transaction::run(pooled, &self.tenant, &self.registry, self.limits, work).await
+        transaction::run(pooled, self, work).await
     }
 
     fn session_on<'c>(&'c self, connection: Connection<'c>) -> Session<'c> {
-        Session::new(connection, &self.tenant, &self.registry, self.limits)
+        Session::new(connection, self)
     }
 
     /// Closes the pool if the store owns it.

@@ -7,7 +7,7 @@ mod judge;
 
 use diesel_async::AsyncPgConnection;
 use veritrail_applier::{ApplyError, Registry};
-use veritrail_core::{EventGuid, FormSubmission, Receipt, StoredEvent, Subject, TenantId, TreeHead};
+use veritrail_core::{EventGuid, FormSubmission, LogName, Receipt, StoredEvent, Subject, TenantId, TreeHead};
 
 use crate::append::{self, AppendError, Locked, stamp_events};
 use crate::error::AccessError;
@@ -47,7 +47,7 @@ pub enum Rejection {
     DoesNotApply(#[from] ApplyError),
     /// A payload built in Rust breaks a rule that reading from JSON would have refused.
     #[error("{0}")]
-    Invalid(#[from] veritrail_core::InvalidEvent),
+    Invalid(#[from] veritrail_core::InvalidInput),
 }
 
 impl Rejection {
@@ -141,7 +141,8 @@ impl Session<'_> {
         if bytes > MAX_BATCH_BYTES {
             return Err(SubmitError::BatchTooHeavy(bytes));
         }
-        let batch = Batch { tenant: self.tenant, registry: self.registry, events, submitted_by, applying };
+        let batch =
+            Batch { tenant: self.tenant, registry: &self.store.registry, events, submitted_by, applying };
         if self.is_within_transaction().await? {
             // The caller's snapshot is what it is: everything is looked up under the lock.
             return self.write(async |connection| batch.append(connection, None).await).await;
@@ -212,7 +213,7 @@ impl Batch<'_> {
         connection: &mut AsyncPgConnection,
         early: Option<Judgement>,
     ) -> Result<Submitted, SubmitError> {
-        let locked = append::lock(connection, self.tenant).await?;
+        let locked = append::lock(connection, self.tenant, LogName::Events).await?;
         if locked.log.replica {
             return Err(AppendError::Replica.into());
         }

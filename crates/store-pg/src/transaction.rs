@@ -7,12 +7,11 @@ use std::ops::{Deref, DerefMut};
 
 use diesel_async::pooled_connection::deadpool::Object;
 use diesel_async::{AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
-use veritrail_applier::Registry;
-use veritrail_core::TenantId;
 
 use crate::error::AccessError;
-use crate::operation::{TransactionLimits, begin_at, break_off, give_up};
+use crate::operation::{begin_at, break_off, give_up};
 use crate::session::{Connection, Session, Work};
+use crate::store::PgEventStore;
 
 /// A session in an open transaction, with the connection for the caller's own statements.
 pub struct Transaction<'t> {
@@ -20,13 +19,8 @@ pub struct Transaction<'t> {
 }
 
 impl<'t> Transaction<'t> {
-    fn on(
-        connection: &'t mut AsyncPgConnection,
-        tenant: &'t TenantId,
-        registry: &'t Registry,
-        limits: TransactionLimits,
-    ) -> Self {
-        Self { session: Session::new(Connection::Callers(connection), tenant, registry, limits) }
+    fn on(connection: &'t mut AsyncPgConnection, store: &'t PgEventStore) -> Self {
+        Self { session: Session::new(Connection::Callers(connection), store) }
     }
 
     /// The connection. Its transaction is not the caller's to end; savepoints are (`connection().transaction(…)`).
@@ -49,10 +43,10 @@ impl<'t> Transaction<'t> {
         R: Send,
         E: From<AccessError> + Send,
     {
-        let Session { tenant, registry, limits, .. } = self.session;
+        let store = self.session.store;
         let mut savepoint = Savepoint { connection: self.connection(), is_over: false };
         savepoint.begin().await?;
-        let answer = work(&mut Transaction::on(savepoint.connection, tenant, registry, limits)).await;
+        let answer = work(&mut Transaction::on(savepoint.connection, store)).await;
         savepoint.end(answer).await
     }
 }
@@ -74,9 +68,7 @@ impl DerefMut for Transaction<'_> {
 /// Runs `work` in a transaction of its own on a connection of the pool's.
 pub(crate) async fn run<R, E, F>(
     pooled: Object<AsyncPgConnection>,
-    tenant: &TenantId,
-    registry: &Registry,
-    limits: TransactionLimits,
+    store: &PgEventStore,
     work: F,
 ) -> Result<R, E>
 where
@@ -87,11 +79,11 @@ where
     E: From<AccessError> + Send,
 {
     let mut held = Held(Some(pooled));
-    let begin = begin_at("READ COMMITTED, READ WRITE", tenant, limits);
+    let begin = begin_at("READ COMMITTED, READ WRITE", store.tenant(), store.limits);
     AnsiTransactionManager::begin_transaction_sql(held.connection(), &begin)
         .await
         .map_err(AccessError::from)?;
-    let answer = work(&mut Transaction::on(held.connection(), tenant, registry, limits)).await;
+    let answer = work(&mut Transaction::on(held.connection(), store)).await;
     let answer = end(held.connection(), 1, answer).await;
     // A connection on which anything is still open is given up.
     if depth(held.connection()) == Some(0) {

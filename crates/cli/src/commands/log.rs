@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use veritrail_store_pg::{FileSigner, Published, Session, WithoutMemory};
+use veritrail_store_pg::veritrail_core::LogName;
+use veritrail_store_pg::{FileSigner, Published, Session, WithoutMemory, create_audit_key};
 
 use crate::args::{Checkpoint, Global, Keygen};
 use crate::connect;
@@ -13,29 +14,29 @@ use crate::show;
 
 pub(crate) fn keygen(global: &Global, args: &Keygen) -> anyhow::Result<Outcome> {
     let made = match (&args.rotate, &args.name) {
-        (Some(old), _) => FileSigner::create_successor(&args.output, old),
-        (None, Some(name)) => FileSigner::create(&args.output, name),
+        (Some(old), _) => FileSigner::create_successor(&args.output, old).map(|key| key.to_string()),
+        (None, Some(name)) if args.entries => create_audit_key(&args.output, name).map(|key| key.to_string()),
+        (None, Some(name)) => FileSigner::create(&args.output, name).map(|key| key.to_string()),
         (None, None) => {
             return Err(usage("give the key a name, or --rotate the key that it takes over from"));
         }
     };
     let key = made.map_err(|error| usage(with_causes(error)))?;
     if global.json {
-        show::json(&serde_json::json!({ "file": args.output, "verifierKey": key.to_string() }))?;
+        show::json(&serde_json::json!({ "file": args.output, "verifierKey": key }))?;
     } else {
-        show::line(&key.to_string())?;
+        show::line(&key)?;
         show::note(global, &format!("signing key written to {}; keep it secret", args.output.display()));
     }
     Ok(Outcome::Done)
 }
 
 pub(crate) async fn checkpoint(global: &Global, args: &Checkpoint) -> anyhow::Result<Outcome> {
-    let crate::args::Log::Events = args.log;
     let signer = open_signer(&args.signing_key, args.outgoing_key.as_deref())?;
     let store = connect::store(global)?;
     let mut session = connect::session(&store).await?;
     let without_memory = if args.adopt { WithoutMemory::Adopt } else { WithoutMemory::Refuse };
-    let published = publish(&mut session, &signer, without_memory).await?;
+    let published = publish(&mut session, args.log.into(), &signer, without_memory).await?;
     if global.json {
         show::json(&serde_json::json!({
             "origin": published.checkpoint.origin,
@@ -65,8 +66,9 @@ pub(crate) fn open_signer(path: &Path, outgoing: Option<&Path>) -> anyhow::Resul
 /// Signs the newest head.
 pub(crate) async fn publish(
     session: &mut Session<'_>,
+    log: LogName,
     signer: &Arc<FileSigner>,
     without_memory: WithoutMemory,
 ) -> anyhow::Result<Published> {
-    session.publish(signer, without_memory).await.context("no checkpoint was published")
+    session.publish_log(log, signer, without_memory).await.context("no checkpoint was published")
 }

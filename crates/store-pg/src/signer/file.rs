@@ -1,16 +1,14 @@
 //! A signing key in a file that its owner alone may read, with its memory in the folder `<file>.memory` beside it.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use veritrail_merkle::note::{Signature, SignerKey, VerifierKey};
+use zeroize::Zeroizing;
 
+use super::secret::{create_private, read_private};
 use super::{Signer, SignerError, SignerMemory, io_error};
-
-/// Access for the owner alone.
-const PRIVATE_FILE: u32 = 0o600;
 
 /// An Ed25519 key in a file of mode 600, with its memory in the folder `<file>.memory`.
 pub struct FileSigner {
@@ -62,12 +60,7 @@ impl FileSigner {
     /// # Errors
     /// [`SignerError::Exposed`] where others may read the file, [`SignerError::Io`], [`SignerError::Key`].
     pub fn open(path: &Path) -> Result<Self, SignerError> {
-        let metadata = fs::metadata(path).map_err(|source| io_error("read", path, source))?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(SignerError::Exposed { path: path.to_owned(), mode });
-        }
-        let text = fs::read_to_string(path).map_err(|source| io_error("read", path, source))?;
+        let text = read_private(path)?;
         let key: SignerKey =
             text.trim_end().parse().map_err(|source| SignerError::Key { path: path.to_owned(), source })?;
         Ok(Self { key, outgoing: None, memory: SignerMemory::at(&memory_beside(path)?) })
@@ -130,19 +123,11 @@ impl std::fmt::Debug for FileSigner {
 }
 
 fn write_new_key(path: &Path, name: &str) -> Result<VerifierKey, SignerError> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).expect("the operating system has a random source");
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed).expect("the operating system has a random source");
     let key = SignerKey::from_seed(name, &seed)
         .map_err(|source| SignerError::Key { path: path.to_owned(), source })?;
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(PRIVATE_FILE)
-        .open(path)
-        .map_err(|source| io_error("create", path, source))?;
-    file.write_all(format!("{}\n", key.to_secret_text().as_str()).as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(|source| io_error("write", path, source))?;
+    create_private(path, &key.to_secret_text())?;
     Ok(key.verifier_key())
 }
 

@@ -38,7 +38,7 @@ pub(super) fn check(row: &CheckpointRow, subject: &Subject<'_>, recomputed: Opti
 /// Reads a note and checks that it says what its row says, of this log; and tells why no trusted key vouches for it,
 /// if none does.
 fn open(row: &CheckpointRow, subject: &Subject<'_>) -> Result<(Checkpoint, Option<String>), String> {
-    let trusted = subject.trusted;
+    let trusted = subject.trusted.checkpoints;
     let note = Note::parse(&row.note).map_err(|error| error.to_string())?;
     let (signed_by, untrusted) = match note.verify(trusted) {
         Ok(keys) => (keys, None),
