@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use veritrail_core::{AuditLogEntry, LogName};
+use veritrail_merkle::checkpoint;
 use veritrail_store_pg::{
     Applying, CommitSignal, FileSigner, GroupCommit, GroupLimits, LogStatus, Outcome, Publisher,
     PublisherSettings, PublisherState,
@@ -17,7 +19,7 @@ use veritrail_tests::sample::{individuals, signer, store, submit, submitter};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn every(interval: Duration) -> PublisherSettings {
-    PublisherSettings { interval, ..PublisherSettings::default() }
+    PublisherSettings { interval, logs: vec![LogName::Events] }
 }
 
 async fn until(
@@ -69,6 +71,31 @@ async fn commits_between_two_checkpoints_are_one_and_a_stop_publishes_what_is_pe
     let checkpoints: i64 = client.query_one(sql, &[]).await.unwrap().get(0);
     // The first look may have come before, between or behind the commits.
     assert!((1..=2).contains(&checkpoints), "{checkpoints} checkpoints");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_is_published_too_once_there_is_one() {
+    let (database, folder) = (TestDatabase::create().await, tempfile::tempdir().unwrap());
+    let (store, key) = (store(&database, "a"), signer(folder.path()));
+    let settings = PublisherSettings { interval: Duration::from_millis(20), ..PublisherSettings::default() };
+    let publisher =
+        Publisher::start(std::slice::from_ref(&store), Arc::clone(&key), &settings, &CommitSignal::default());
+    let mut session = store.session().await.unwrap();
+    submit(&mut session, &individuals(0, 3)).await;
+    let mut state = publisher.state();
+    until(&mut state, |state| state.logs[0].published == 3).await;
+    for n in 1..=2 {
+        let text = format!(
+            r#"{{"guid":"a-{n}","timestamp":"2026-03-01T12:00:00Z","userId":"ana","action":"login","changes":{{}}}}"#
+        );
+        let entry = AuditLogEntry::parse(&text).unwrap();
+        session.save_audit_log(&[entry], &submitter()).await.unwrap();
+        until(&mut state, |state| state.logs[1].published == n).await;
+    }
+    let note = session.checkpoint_of(LogName::Audit).await.unwrap().unwrap();
+    let (checkpoint, _) = checkpoint::open(&note, &[key.verifier_key()]).map(|(c, k)| (c, k.len())).unwrap();
+    assert_eq!(checkpoint.size, 2);
+    assert!(publisher.stop().await.logs.iter().all(|log| log.status == LogStatus::Following));
 }
 
 #[tokio::test(flavor = "multi_thread")]

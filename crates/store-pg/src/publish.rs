@@ -17,7 +17,6 @@ use veritrail_merkle::note::KeyId;
 use crate::checkpoint_signatures;
 use crate::checkpoints::{self, CheckpointRow};
 use crate::error::{AccessError, IntegrityError};
-use crate::logs::{self, Log};
 use crate::prove::ProveError;
 use crate::session::Session;
 use crate::signer::{self, LockedMemory, Signed, Signer, SignerError};
@@ -159,9 +158,7 @@ impl Session<'_> {
             return Err(PublishError::WithinTransaction);
         }
         let tenant = self.tenant;
-        let found: Option<Log> =
-            self.snapshot(async |connection| logs::find(connection, tenant, log).await).await?;
-        let row = found.ok_or(PublishError::Empty)?;
+        let row = self.log_of(log).await?.ok_or(PublishError::Empty)?;
         if row.replica {
             return Err(PublishError::Replica);
         }

@@ -34,13 +34,13 @@ pub struct PublisherSettings {
     /// Time between two checkpoints of a log; zero publishes after every commit, or after several that come while
     /// the last one is signed.
     pub interval: Duration,
-    /// The logs of each tenant.
+    /// The logs of each tenant; one that is not there yet is published once it is.
     pub logs: Vec<LogName>,
 }
 
 impl Default for PublisherSettings {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(1), logs: vec![LogName::Events] }
+        Self { interval: Duration::from_secs(1), logs: vec![LogName::Events, LogName::Audit] }
     }
 }
 

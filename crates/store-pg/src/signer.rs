@@ -2,12 +2,13 @@
 //!
 //! What is signed, and when it is refused, is `publish`'s. The memory is in `signer/memory.rs`; the two kinds of
 //! signer are a key in a file (`signer/file.rs`) and a key that the application keeps elsewhere, such as in a
-//! hardware module (`signer/external.rs`). Keys of single audit entries are in `signer/audit.rs`.
+//! hardware module (`signer/external.rs`). Keys that sign audit entries are in `signer/entries.rs`.
 
-mod audit;
+mod entries;
 mod external;
 mod file;
 mod memory;
+mod secret;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 use veritrail_core::AuditKeyError;
 use veritrail_merkle::note::{KeyError, Signature, VerifierKey};
 
-pub use audit::{create_audit_key, open_audit_key};
+pub use entries::{create_audit_key, open_audit_key};
 pub use external::ExternalSigner;
 pub use file::FileSigner;
 pub use memory::SignerMemory;

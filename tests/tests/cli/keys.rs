@@ -59,7 +59,7 @@ async fn one_checkpoint_continues_another_with_and_without_the_database() {
     let other = Register::with_events(2).await;
     let foreign = other.run(&["consistency", &old, &new, "--key", &key]);
     assert!(
-        foreign.code == Some(1) && foreign.stdout.contains("the log of tenant `default` is not "),
+        foreign.code == Some(1) && foreign.stdout.contains("the tenant `default` has no log "),
         "{foreign:?}"
     );
     let untrusted = register.run(&["consistency", &old, &new, "--key", &other.verifier_key()]);

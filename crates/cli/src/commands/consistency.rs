@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use veritrail_store_pg::veritrail_core::{Hash, Origin, OriginError};
+use veritrail_store_pg::veritrail_core::{Hash, LogName, Origin, OriginError};
 use veritrail_store_pg::veritrail_merkle::checkpoint::{self, Checkpoint};
 use veritrail_store_pg::veritrail_merkle::note::VerifierKey;
 use veritrail_store_pg::veritrail_merkle::{Sha256Hasher, verify_consistency};
@@ -71,15 +71,22 @@ async fn prove(global: &Global, old: &Signed, new: &Signed) -> anyhow::Result<Re
     let mut session = connect::session(&store).await?;
     let origin: Origin =
         new.checkpoint.origin.parse().map_err(|error: OriginError| usage(error.to_string()))?;
-    match session.log().await? {
-        Some(log) if (log.log_id, log.epoch) == (origin.log_id, origin.epoch) => {}
-        _ => return Ok(Err(format!("the log of tenant `{}` is not {origin}", global.tenant))),
+    let mut named = None;
+    for name in [LogName::Events, LogName::Audit] {
+        let log = session.log_of(name).await?;
+        if log.is_some_and(|log| (log.log_id, log.epoch) == (origin.log_id, origin.epoch)) {
+            named = Some(name);
+        }
     }
+    let Some(name) = named else {
+        return Ok(Err(format!("the tenant `{}` has no log {origin}", global.tenant)));
+    };
     let (earlier, later) = (&old.checkpoint, &new.checkpoint);
-    match session.prove_consistency((earlier.size, earlier.root), (later.size, later.root)).await {
+    let (earlier, later) = ((earlier.size, earlier.root), (later.size, later.root));
+    match session.prove_consistency_of(name, earlier, later).await {
         Ok(proof) => Ok(Ok(proof)),
         Err(ProveError::Integrity(IntegrityError::MissingHashes { .. })) => {
-            Ok(Err(format!("the database has no tree of size {}", later.size)))
+            Ok(Err(format!("the database has no tree of size {}", later.0)))
         }
         Err(ProveError::Integrity(error)) => Ok(Err(error.to_string())),
         Err(error) => Err(error.into()),

@@ -1,17 +1,14 @@
 //! A signing key in a file that its owner alone may read, with its memory in the folder `<file>.memory` beside it.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use veritrail_merkle::note::{Signature, SignerKey, VerifierKey};
 use zeroize::Zeroizing;
 
+use super::secret::{create_private, read_private};
 use super::{Signer, SignerError, SignerMemory, io_error};
-
-/// Access for the owner alone.
-const PRIVATE_FILE: u32 = 0o600;
 
 /// An Ed25519 key in a file of mode 600, with its memory in the folder `<file>.memory`.
 pub struct FileSigner {
@@ -132,30 +129,6 @@ fn write_new_key(path: &Path, name: &str) -> Result<VerifierKey, SignerError> {
         .map_err(|source| SignerError::Key { path: path.to_owned(), source })?;
     create_private(path, &key.to_secret_text())?;
     Ok(key.verifier_key())
-}
-
-/// Writes a secret to a new file that its owner alone may read.
-pub(super) fn create_private(path: &Path, secret: &str) -> Result<(), SignerError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(PRIVATE_FILE)
-        .open(path)
-        .map_err(|source| io_error("create", path, source))?;
-    let line = Zeroizing::new([secret, "\n"].concat());
-    file.write_all(line.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(|source| io_error("write", path, source))
-}
-
-/// Reads a secret from a file that its owner alone may read.
-pub(super) fn read_private(path: &Path) -> Result<Zeroizing<String>, SignerError> {
-    let metadata = fs::metadata(path).map_err(|source| io_error("read", path, source))?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
-        return Err(SignerError::Exposed { path: path.to_owned(), mode });
-    }
-    fs::read_to_string(path).map(Zeroizing::new).map_err(|source| io_error("read", path, source))
 }
 
 /// What a link must say to lead to a folder: its name alone where both lie side by side, so that they can be moved.
