@@ -29,10 +29,15 @@ mod event;
 mod ids;
 mod json;
 mod log;
+mod memory;
+mod stamp;
+pub mod store;
 mod timestamp;
 
 pub use bundle::{BundleError, CheckedProof, PROOF_FORMAT, ProofBundle, SaltsHex};
-pub use entity::{EntityDoc, EntityKind, EntityPair, InvalidEntity};
+pub use entity::{
+    EntityDoc, EntityKind, EntityPair, InvalidEntity, InvalidState, MAX_ENTITY_VERSION, MAX_STATE_BYTES,
+};
 pub use entry::{
     ENTRY_PREFIX, Envelope, EventHead, LeafParts, SALT_BYTES, Salts, data_hash, entry, leaf_hash,
     metadata_hash,
@@ -44,8 +49,11 @@ pub use ids::{
 };
 pub use json::{Json, JsonError, JsonProblem, MAX_JSON_DEPTH, NumberProblem};
 pub use log::{
-    Epoch, LogName, Origin, OriginError, Position, Receipt, StoredEvent, TreeHead, TreeSize, Untrue,
+    Epoch, LogIdentity, LogName, Origin, OriginError, Position, Receipt, StoredEvent, TreeHead, TreeSize,
+    Untrue,
 };
+pub use memory::{ClearError, MemoryError, MemoryStore};
+pub use stamp::{HashedEvent, StampFrom, stamp_events};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use veritrail_merkle::Hash;
 
