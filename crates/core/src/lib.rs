@@ -4,6 +4,8 @@
 //! randomness: instants and salts are arguments, so that the same input gives the same bytes everywhere, also
 //! in a browser.
 //!
+//! [`store`] has the ports of a store, [`MemoryStore`] is one in memory for tests.
+//!
 //! Not here: the history tree (`veritrail-merkle`), what an event does to an entity (`veritrail-applier`) and
 //! tables (`veritrail-store-pg`).
 //!

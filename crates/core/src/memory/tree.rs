@@ -1,11 +1,9 @@
 //! The tree of a log in memory: every perfect node, by level, and the port of it.
 
-use std::future::ready;
-
-use veritrail_merkle::proof::{self, Plan, PlanError};
+use veritrail_merkle::proof::{self, Plan};
 use veritrail_merkle::{CompactRange, Hash, NodeId, Sha256Hasher};
 
-use super::MemoryStore;
+use super::{MemoryError, MemoryStore};
 use crate::log::{LogIdentity, Position, TreeHead, TreeSize};
 use crate::store::{TreeError, TreeStore};
 
@@ -69,11 +67,11 @@ fn root_of(range: &CompactRange) -> Hash {
 
 impl MemoryStore {
     /// Makes a proof in the tree of the first `size` leaves.
-    fn proof<E>(
+    fn proof(
         &self,
         size: TreeSize,
-        plan: impl FnOnce() -> Result<Plan, PlanError>,
-    ) -> Result<Vec<Hash>, TreeError<E>> {
+        plan: impl FnOnce() -> Result<Plan, TreeError<MemoryError>>,
+    ) -> Result<Vec<Hash>, TreeError<MemoryError>> {
         self.with(|register, _| {
             let empty = Tree::default();
             let tree = register.log.as_ref().map_or(&empty, |log| &log.tree);
@@ -94,15 +92,12 @@ impl TreeStore for MemoryStore {
         Ok(self.with(|register, _| register.log.as_ref().map(super::log::Log::head)))
     }
 
-    fn root_at(
-        &mut self,
-        size: TreeSize,
-    ) -> impl Future<Output = Result<Hash, TreeError<Self::Error>>> + Send {
-        ready(self.with(|register, _| {
+    async fn root_at(&mut self, size: TreeSize) -> Result<Hash, TreeError<Self::Error>> {
+        self.with(|register, _| {
             let empty = Tree::default();
             let tree = register.log.as_ref().map_or(&empty, |log| &log.tree);
             tree.root_at(size).ok_or(TreeError::BeyondLog { size, log: tree.size() })
-        }))
+        })
     }
 
     async fn inclusion_proof(
@@ -110,7 +105,7 @@ impl TreeStore for MemoryStore {
         position: Position,
         size: TreeSize,
     ) -> Result<Vec<Hash>, TreeError<Self::Error>> {
-        self.proof(size, || proof::plan_inclusion(position.0, size.0))
+        self.proof(size, || Ok(proof::plan_inclusion(position.0, size.0)?))
     }
 
     async fn consistency_proof(
@@ -118,7 +113,7 @@ impl TreeStore for MemoryStore {
         old: TreeSize,
         new: TreeSize,
     ) -> Result<Vec<Hash>, TreeError<Self::Error>> {
-        self.proof(new, || proof::plan_consistency(old.0, new.0))
+        self.proof(new, || Ok(proof::plan_consistency(old.0, new.0)?))
     }
 
     async fn range_proof(
@@ -127,6 +122,10 @@ impl TreeStore for MemoryStore {
         end: Position,
         size: TreeSize,
     ) -> Result<Vec<Hash>, TreeError<Self::Error>> {
-        self.proof(size, || proof::plan_range(begin.0, end.0, size.0))
+        self.proof(size, || {
+            let plan = proof::plan_range(begin.0, end.0, size.0)?;
+            TreeError::check_page(begin, end)?;
+            Ok(plan)
+        })
     }
 }

@@ -1,8 +1,9 @@
 //! The port of the hash anchor: a root that is kept beside the log and compared with it when the store is opened.
 
+use veritrail_merkle::Hash;
+
 use super::Store;
 use crate::log::TreeSize;
-use veritrail_merkle::Hash;
 
 /// The anchor of a tenant's events.
 ///

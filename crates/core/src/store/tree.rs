@@ -2,11 +2,11 @@
 //!
 //! Checking a proof is `veritrail-merkle`'s; signed checkpoints and proof bundles are the stores' own.
 
+use veritrail_merkle::Hash;
 use veritrail_merkle::proof::PlanError;
 
-use super::Store;
+use super::{MAX_PAGE, Store};
 use crate::log::{LogIdentity, Position, TreeHead, TreeSize};
-use veritrail_merkle::Hash;
 
 /// The history tree (RFC 9162) over a tenant's events. Proofs are given at every size that the log has had, not only at
 /// those of published checkpoints; whoever checks one takes size and root from where they trust them.
@@ -76,6 +76,9 @@ pub enum TreeError<E> {
         /// The log's size.
         log: TreeSize,
     },
+    /// A page has [`MAX_PAGE`] leaves at most.
+    #[error("a page has at most {MAX_PAGE} leaves, not {0}")]
+    PageTooLong(u64),
     /// There is no such leaf, page or pair of sizes.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -91,5 +94,14 @@ impl<E> TreeError<E> {
     /// [`TreeError::BeyondLog`].
     pub fn check(size: TreeSize, log: TreeSize) -> Result<(), Self> {
         if size <= log { Ok(()) } else { Err(Self::BeyondLog { size, log }) }
+    }
+
+    /// Checks the length of a page.
+    ///
+    /// # Errors
+    /// [`TreeError::PageTooLong`].
+    pub fn check_page(begin: Position, end: Position) -> Result<(), Self> {
+        let length = end.0.saturating_sub(begin.0);
+        if length <= u64::from(MAX_PAGE) { Ok(()) } else { Err(Self::PageTooLong(length)) }
     }
 }
