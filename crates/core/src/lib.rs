@@ -55,7 +55,7 @@ pub use log::{
     Untrue,
 };
 pub use memory::{ClearError, MemoryError, MemoryStore};
-pub use stamp::{HashedEvent, StampFrom, stamp_events};
+pub use stamp::{HashedEvent, StampFrom, next_stamp, stamp_events};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use veritrail_merkle::Hash;
 

@@ -19,6 +19,8 @@ const STAMP_STEP_MICROS: i64 = 1;
 pub struct HashedEvent {
     /// The event.
     pub event: FormSubmission,
+    /// The authenticated submitter.
+    pub submitted_by: Subject,
     /// Its salts.
     pub salts: Salts,
     /// Its payloads' hashes.
@@ -28,9 +30,9 @@ pub struct HashedEvent {
 impl HashedEvent {
     /// Hashes the payloads of an event with these salts, which must be fresh and random.
     #[must_use]
-    pub fn new(event: FormSubmission, salts: Salts) -> Self {
+    pub fn new(event: FormSubmission, submitted_by: Subject, salts: Salts) -> Self {
         let parts = LeafParts::of(&event, &salts);
-        Self { event, salts, parts }
+        Self { event, submitted_by, salts, parts }
     }
 }
 
@@ -47,16 +49,9 @@ pub struct StampFrom {
     pub clock: Timestamp,
 }
 
-/// Gives each event its position, stamp and leaf; `None` where the stamps end with the year 9999.
-///
-/// A stamp is the clock or one microsecond after its predecessor, whichever is later, so that stamps strictly increase
-/// and never run far ahead of the clock.
+/// Gives each event its position, stamp ([`next_stamp`]) and leaf; `None` where the stamps end with the year 9999.
 #[must_use]
-pub fn stamp_events(
-    events: Vec<HashedEvent>,
-    from: StampFrom,
-    submitted_by: &Subject,
-) -> Option<Vec<StoredEvent>> {
+pub fn stamp_events(events: Vec<HashedEvent>, from: StampFrom) -> Option<Vec<StoredEvent>> {
     let mut previous = from.previous;
     let mut stamped = Vec::with_capacity(events.len());
     for (position, hashed) in (from.size.0..).zip(events) {
@@ -65,7 +60,7 @@ pub fn stamp_events(
             log_id: from.log_id,
             event: EventHead::of(&hashed.event),
             parts: hashed.parts,
-            submitted_by,
+            submitted_by: &hashed.submitted_by,
             recorded_at,
         };
         let leaf_hash = leaf_hash(&Sha256Hasher, &envelope.commitment(&hashed.salts));
@@ -74,7 +69,7 @@ pub fn stamp_events(
             event: hashed.event,
             salts: hashed.salts,
             parts: hashed.parts,
-            submitted_by: submitted_by.clone(),
+            submitted_by: hashed.submitted_by,
             recorded_at,
             leaf_hash,
         });
@@ -83,7 +78,10 @@ pub fn stamp_events(
     Some(stamped)
 }
 
-fn next_stamp(clock: Timestamp, previous: Option<Timestamp>) -> Option<Timestamp> {
+/// The stamp after `previous`: the clock or one microsecond later than it, whichever is later, so that stamps strictly
+/// increase and never run far ahead of the clock. `None` after the last microsecond of the year 9999.
+#[must_use]
+pub fn next_stamp(clock: Timestamp, previous: Option<Timestamp>) -> Option<Timestamp> {
     let Some(previous) = previous else { return Some(clock) };
     let after = Timestamp::from_unix_micros(previous.unix_micros() + STAMP_STEP_MICROS).ok()?;
     Some(clock.max(after))

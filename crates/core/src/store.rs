@@ -17,7 +17,7 @@ mod tree;
 pub use anchor::{AnchorError, HashAnchor, HashAnchorStore};
 pub use entities::{ClearEntitiesError, EntityStore, InvalidPair, SaveEntityError};
 pub use events::{EventStore, ReadPageError, SaveEventsError};
-pub use levels::{RaiseLevelsError, Raised, SyncLevelStore};
+pub use levels::{LevelPage, RaiseLevelsError, Raised, SyncLevelStore};
 pub use snapshots::{EntitySnapshot, InvalidSnapshot, SaveSnapshotError, SnapshotStore};
 pub use tree::{TreeError, TreeStore};
 

@@ -178,15 +178,16 @@ fn levels_go_up_and_are_counted() {
     let second = [(&e1, SyncLevel::Remote), (&e0, SyncLevel::External), (&e0, SyncLevel::Remote)];
     let raised = now(store.raise_sync_levels(&second)).unwrap();
     assert_eq!(raised, Raised { raised: 1, unchanged: 1, unknown: 0 });
-    let at_level = |store: &mut MemoryStore, level, begin| -> Vec<u64> {
-        let page = now(store.events_at_level(level, Position(begin), 10)).unwrap();
-        assert!(page.iter().all(|stored| stored.event.sync_level == level));
-        page.iter().map(|stored| stored.position.0).collect()
+    let at_level = |store: &mut MemoryStore, level, begin, limit| -> (Vec<u64>, Option<Position>) {
+        let page = now(store.events_at_level(level, Position(begin), limit)).unwrap();
+        assert!(page.events.iter().all(|stored| stored.event.sync_level == level));
+        (page.events.iter().map(|stored| stored.position.0).collect(), page.next)
     };
-    assert_eq!(at_level(&mut store, SyncLevel::Local, 0), [2, 3]);
-    assert_eq!(at_level(&mut store, SyncLevel::Local, 3), [3]);
-    assert_eq!(at_level(&mut store, SyncLevel::Remote, 0), [0; 0]);
-    assert_eq!(at_level(&mut store, SyncLevel::External, 0), [0, 1]);
+    assert_eq!(at_level(&mut store, SyncLevel::Local, 0, 10), (vec![2, 3], None));
+    assert_eq!(at_level(&mut store, SyncLevel::Local, 3, 10), (vec![3], None));
+    assert_eq!(at_level(&mut store, SyncLevel::Local, 0, 1), (vec![2], Some(Position(3))));
+    assert_eq!(at_level(&mut store, SyncLevel::Remote, 0, 10), (vec![], None));
+    assert_eq!(at_level(&mut store, SyncLevel::External, 0, 10), (vec![0, 1], None));
     let many = vec![(&e0, SyncLevel::Local); 10_001];
     assert_eq!(now(store.raise_sync_levels(&many)), Err(RaiseLevelsError::TooMany(10_001)));
 }

@@ -13,7 +13,7 @@ pub async fn an_absent_event_is_none<S: Stores>(stores: &S) {
     let mut store = stores.open(Tenant::A).await;
     for guid in ["e0", "e7"] {
         assert_eq!(store.event(&event_guid(guid)).await.unwrap(), None);
-        assert!(!store.is_recorded(&event_guid(guid)).await.unwrap());
+        assert!(!store.event_exists(&event_guid(guid)).await.unwrap());
         save_individuals(&mut store, 8, 2).await;
     }
 }
@@ -23,7 +23,7 @@ pub async fn a_recorded_event_is_known<S: Stores>(stores: &S) {
     let mut store = stores.open(Tenant::A).await;
     save_individuals(&mut store, 0, 3).await;
     for stored in all(&mut store).await {
-        assert!(store.is_recorded(&stored.event.guid).await.unwrap());
+        assert!(store.event_exists(&stored.event.guid).await.unwrap());
         assert_eq!(store.event(&stored.event.guid).await.unwrap(), Some(stored));
     }
 }
@@ -114,7 +114,7 @@ pub async fn another_tenants_events_are_not_read<S: Stores>(stores: &S) {
     let mut store = stores.open(Tenant::B).await;
     assert_eq!(all(&mut store).await, []);
     assert_eq!(store.event(&event_guid("e0")).await.unwrap(), None);
-    assert!(!store.is_recorded(&event_guid("e0")).await.unwrap());
+    assert!(!store.event_exists(&event_guid("e0")).await.unwrap());
     assert_eq!(store.events_about(&entity_guid("p0"), Position(0), 10).await.unwrap(), []);
 }
 

@@ -166,7 +166,7 @@ pub async fn a_conflict_refuses_the_whole_batch<S: Stores>(stores: &S) {
     let SaveEventsError::Conflict { index, field, .. } = error else { panic!("{error}") };
     assert_eq!((index, field), (2, "data"));
     assert_eq!(store.tree_head().await.unwrap(), head);
-    assert!(!store.is_recorded(&event_guid("e1")).await.unwrap());
+    assert!(!store.event_exists(&event_guid("e1")).await.unwrap());
     // The next batch leaves no hole.
     assert_eq!(save_individuals(&mut store, 1, 1).await[0].position, Position(1));
 }

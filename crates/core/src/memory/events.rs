@@ -31,7 +31,7 @@ impl EventStore for MemoryStore {
         Ok(self.with(|register, _| register.log.as_ref()?.by_guid(guid).cloned()))
     }
 
-    async fn is_recorded(&mut self, guid: &EventGuid) -> Result<bool, MemoryError> {
+    async fn event_exists(&mut self, guid: &EventGuid) -> Result<bool, MemoryError> {
         Ok(self.with(|register, _| register.log.as_ref().is_some_and(|log| log.by_guid(guid).is_some())))
     }
 
@@ -107,7 +107,9 @@ fn append(
     submitted_by: &Subject,
 ) -> Result<(), SaveError> {
     let new = events.iter().zip(answers).filter(|(_, answer)| **answer == Answer::New);
-    let hashed: Vec<_> = new.map(|(event, _)| HashedEvent::new(event.clone(), sources.salts())).collect();
+    let mut hash =
+        |event: &FormSubmission| HashedEvent::new(event.clone(), submitted_by.clone(), sources.salts());
+    let hashed: Vec<_> = new.map(|(event, _)| hash(event)).collect();
     if hashed.is_empty() {
         return Ok(());
     }
@@ -115,7 +117,7 @@ fn append(
     let log = register.log_or_begin(sources);
     let from =
         StampFrom { log_id: log.identity.log_id, size: log.tree.size(), previous: log.newest_stamp, clock };
-    let stamped = stamp_events(hashed, from, submitted_by);
+    let stamped = stamp_events(hashed, from);
     log.append(stamped.ok_or(SaveError::Store(MemoryError::OutOfStamps))?);
     Ok(())
 }

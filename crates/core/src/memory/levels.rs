@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{MemoryError, MemoryStore};
 use crate::event::SyncLevel;
 use crate::ids::EventGuid;
-use crate::log::{Position, StoredEvent};
-use crate::store::{RaiseLevelsError, Raised, ReadPageError, SyncLevelStore};
+use crate::log::Position;
+use crate::store::{LevelPage, RaiseLevelsError, Raised, ReadPageError, SyncLevelStore};
 
 impl SyncLevelStore for MemoryStore {
     async fn raise_sync_levels(
@@ -41,10 +41,13 @@ impl SyncLevelStore for MemoryStore {
         level: SyncLevel,
         begin: Position,
         limit: u32,
-    ) -> Result<Vec<StoredEvent>, ReadPageError<MemoryError>> {
-        self.page(limit, |log, limit| {
+    ) -> Result<LevelPage, ReadPageError<MemoryError>> {
+        let events = self.page(limit, |log, limit| {
             let events = log.events_from(begin).iter();
             events.filter(|stored| stored.event.sync_level == level).take(limit).cloned().collect()
-        })
+        })?;
+        let is_full = u32::try_from(events.len()) == Ok(limit);
+        let next = events.last().filter(|_| is_full).map(|last| Position(last.position.0 + 1));
+        Ok(LevelPage { events, next })
     }
 }

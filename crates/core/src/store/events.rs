@@ -37,7 +37,7 @@ pub trait EventStore: Store {
     ///
     /// # Errors
     /// The store's own.
-    fn is_recorded(&mut self, guid: &EventGuid) -> impl Future<Output = Result<bool, Self::Error>> + Send;
+    fn event_exists(&mut self, guid: &EventGuid) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 
     /// The events from a position on, `limit` at most, in order. The next page begins behind the last of them; a page
     /// that is not full is the last one.

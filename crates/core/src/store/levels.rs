@@ -20,8 +20,10 @@ pub trait SyncLevelStore: Store {
         levels: &[(&EventGuid, SyncLevel)],
     ) -> impl Future<Output = Result<Raised, RaiseLevelsError<Self::Error>>> + Send;
 
-    /// The events that have exactly this level, from a position on, `limit` at most, in order: what is still
+    /// The events that have exactly this level by now, from a position on, `limit` at most, in order: what is still
     /// [`SyncLevel::Local`] is what a push sends.
+    ///
+    /// A page may be short, or empty, without being the last: a store looks at a bounded number of events for it.
     ///
     /// # Errors
     /// [`ReadPageError`].
@@ -30,7 +32,16 @@ pub trait SyncLevelStore: Store {
         level: SyncLevel,
         begin: Position,
         limit: u32,
-    ) -> impl Future<Output = Result<Vec<StoredEvent>, ReadPageError<Self::Error>>> + Send;
+    ) -> impl Future<Output = Result<LevelPage, ReadPageError<Self::Error>>> + Send;
+}
+
+/// Events of one level.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LevelPage {
+    /// The events, in order.
+    pub events: Vec<StoredEvent>,
+    /// Where to go on; `None` where the page has come to the end of the log.
+    pub next: Option<Position>,
 }
 
 /// What became of the events whose levels were to be raised. Each guid counts once.

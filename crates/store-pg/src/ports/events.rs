@@ -43,7 +43,7 @@ impl EventStore for Session<'_> {
         Ok(Session::event(self, guid).await?)
     }
 
-    async fn is_recorded(&mut self, guid: &EventGuid) -> Result<bool, PortError> {
+    async fn event_exists(&mut self, guid: &EventGuid) -> Result<bool, PortError> {
         Ok(Session::event(self, guid).await?.is_some())
     }
 
