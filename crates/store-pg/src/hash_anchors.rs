@@ -19,7 +19,7 @@ use crate::merkle_tiles::FetchError;
 use crate::roots::{FIRST_EPOCH, Stand};
 use crate::schema::veritrail::{hash_anchors, tree_heads as heads};
 use crate::statement::{Prepared, Statement, unknown_parameter};
-use crate::store::{PgEventStore, Session};
+use crate::store::PgEventStore;
 use crate::tree_heads::to_integer;
 
 /// What happens where a log is not the one that was anchored.
@@ -52,8 +52,8 @@ impl PgEventStore {
     /// # Errors
     /// [`OpenError::Integrity`] under [`OnMismatch::Refuse`]; [`OpenError::Access`].
     pub async fn check_anchor(&self, policy: OnMismatch) -> Result<Option<IntegrityError>, OpenError> {
-        let mut session: Session<'_> = self.session().await?;
-        match check(&mut session.connection, &self.tenant().clone()).await {
+        let mut session = self.session().await?;
+        match check(&mut session.connection, self.tenant()).await {
             Ok(_) => Ok(None),
             Err(FetchError::Access(error)) => Err(error.into()),
             Err(FetchError::Integrity(found)) => match policy {

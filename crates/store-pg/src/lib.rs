@@ -1,7 +1,8 @@
 //! The event store on PostgreSQL: append, read, prove, verify, publish and mirror.
 //!
 //! Begin with `submit`, which shows an event's whole way. One file a table holds its queries; statements that
-//! speak of more than one table are files under `sql/`.
+//! speak of more than one table are files under `sql/`. A [`Session`] also implements the ports of
+//! [`veritrail_core::store`], so that what is tested on the store in memory runs here.
 
 mod append;
 mod checkpoints;
