@@ -166,14 +166,18 @@ fn kind(invalid: &InvalidPair) -> String {
         InvalidPair::NotNewer { .. } => return "not newer".to_owned(),
         InvalidPair::InitialAhead { .. } => return "initial ahead".to_owned(),
     };
-    let what = match state {
+    format!("{which}: {}", state_kind(state))
+}
+
+/// What is wrong with a state, in a word.
+pub(crate) fn state_kind(invalid: &InvalidState) -> &'static str {
+    match invalid {
         InvalidState::Guid(_) => "guid",
         InvalidState::Version(_) => "version",
         InvalidState::Null(_) => "null",
         InvalidState::Data(_) => "data",
         InvalidState::TooLarge(_) => "too large",
-    };
-    format!("{which}: {what}")
+    }
 }
 
 /// Pages go by the bytes of the guids, not by a language's order.

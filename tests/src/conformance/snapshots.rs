@@ -4,9 +4,9 @@
 
 use serde_json::json;
 use veritrail_core::store::{EntitySnapshot, InvalidSnapshot, SaveSnapshotError, SnapshotStore};
-use veritrail_core::{InvalidState, MAX_ENTITY_VERSION, Position};
+use veritrail_core::{MAX_ENTITY_VERSION, Position};
 
-use super::entities::state;
+use super::entities::{state, state_kind};
 use super::{Stores, Tenant};
 use crate::sample::{NOON, entity_guid};
 
@@ -84,30 +84,33 @@ pub async fn a_snapshot_that_is_none_is_refused<S: Stores>(stores: &S) {
         change(&mut bad);
         bad
     };
-    let is_state = |invalid: &InvalidSnapshot| matches!(invalid, InvalidSnapshot::State(_));
-    let is_data =
-        |invalid: &InvalidSnapshot| matches!(invalid, InvalidSnapshot::State(InvalidState::Data(_)));
-    let is_count = |invalid: &InvalidSnapshot| matches!(invalid, InvalidSnapshot::EventCount(_));
-    let is_position = |invalid: &InvalidSnapshot| matches!(invalid, InvalidSnapshot::Position(_));
     let number = |bad: &mut EntitySnapshot| {
         bad.state.data.insert("n".into(), json!(u64::MAX));
     };
-    let cases: [(EntitySnapshot, &dyn Fn(&InvalidSnapshot) -> bool); 7] = [
-        (with(|bad| bad.state.guid = entity_guid("q")), &is_state),
-        (with(|bad| bad.state.id = entity_guid("q")), &is_state),
-        (with(|bad| bad.state.name = Some("\0".into())), &is_state),
-        (with(number), &is_data),
-        (with(|bad| bad.event_count = 0), &is_count),
-        (with(|bad| bad.event_count = MAX_ENTITY_VERSION + 1), &is_count),
-        (with(|bad| bad.position = Some(Position(u64::MAX))), &is_position),
+    let cases = [
+        (with(|bad| bad.state.guid = entity_guid("q")), "guid"),
+        (with(|bad| bad.state.id = entity_guid("q")), "guid"),
+        (with(|bad| bad.state.version = 0), "version"),
+        (with(|bad| bad.state.name = Some("\0".into())), "null"),
+        (with(number), "data"),
+        (with(|bad| bad.event_count = 0), "event count"),
+        (with(|bad| bad.event_count = MAX_ENTITY_VERSION + 1), "event count"),
+        (with(|bad| bad.position = Some(Position(u64::MAX))), "position"),
     ];
-    for (bad, is_expected) in cases {
+    for (bad, expected) in cases {
         let error = store.save_snapshot(&bad).await.unwrap_err();
-        let SaveSnapshotError::Invalid { guid, source } = error else { panic!("{error}") };
-        assert_eq!(guid, bad.entity_guid);
-        assert!(is_expected(&source), "{source:?}");
+        let SaveSnapshotError::Invalid { guid, source } = error else { panic!("{expected}: {error}") };
+        assert_eq!((guid, kind(&source)), (bad.entity_guid, expected), "{source:?}");
     }
     assert_eq!(store.snapshot(&entity_guid("p"), None).await.unwrap(), None);
+}
+
+fn kind(invalid: &InvalidSnapshot) -> &'static str {
+    match invalid {
+        InvalidSnapshot::State(state) => state_kind(state),
+        InvalidSnapshot::EventCount(_) => "event count",
+        InvalidSnapshot::Position(_) => "position",
+    }
 }
 
 /// A guid names another entity in another tenant.
