@@ -1,6 +1,8 @@
 //! What is the store in memory's alone: its clock and random bytes, clearing, threads. What it has in common with every
 //! store is the conformance list of the workspace's tests.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
+
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::thread;
