@@ -8,13 +8,16 @@
 
 pub mod anchors;
 pub mod entities;
+pub mod levels;
 pub mod malformed;
 pub mod reading;
 pub mod saving;
 pub mod snapshots;
 pub mod tree;
 
-use veritrail_core::store::{EntityStore, EventStore, HashAnchorStore, SnapshotStore, TreeStore};
+use veritrail_core::store::{
+    EntityStore, EventStore, HashAnchorStore, SnapshotStore, SyncLevelStore, TreeStore,
+};
 use veritrail_core::{FormSubmission, MemoryStore, Position, Receipt, StoredEvent, TenantId};
 use veritrail_store_pg::{PgEventStore, Session};
 
@@ -22,9 +25,15 @@ use crate::database::TestDatabase;
 use crate::sample::{individuals, store, submitter};
 
 /// All ports at once.
-pub trait AnyStore: EventStore + TreeStore + EntityStore + SnapshotStore + HashAnchorStore {}
+pub trait AnyStore:
+    EventStore + TreeStore + SyncLevelStore + EntityStore + SnapshotStore + HashAnchorStore
+{
+}
 
-impl<S: EventStore + TreeStore + EntityStore + SnapshotStore + HashAnchorStore> AnyStore for S {}
+impl<S: EventStore + TreeStore + SyncLevelStore + EntityStore + SnapshotStore + HashAnchorStore> AnyStore
+    for S
+{
+}
 
 /// A kind of store with two tenants, empty at first.
 pub trait Stores {
@@ -190,6 +199,14 @@ macro_rules! every_fact {
             tree::a_page_that_is_none_is_refused
             tree::an_older_root_stays
             tree::tenants_have_trees_of_their_own
+            levels::raised_levels_are_counted
+            levels::levels_never_go_down
+            levels::events_are_read_with_the_level_that_they_have
+            levels::events_of_a_level_are_paged
+            levels::the_length_of_a_page_of_a_level_is_checked
+            levels::too_many_levels_are_refused
+            levels::levels_do_not_change_the_tree
+            levels::tenants_have_levels_of_their_own
             entities::a_saved_entity_is_read_back
             entities::an_absent_entity_is_none
             entities::numbers_come_back_in_their_one_form

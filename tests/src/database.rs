@@ -13,6 +13,7 @@ use tokio_postgres::{Client, NoTls};
 
 const TEMPLATE_PREFIX: &str = "veritrail_template_";
 const TEST_PREFIX: &str = "veritrail_test_";
+const ROLE_PREFIX: &str = "veritrail_application_";
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
@@ -47,6 +48,38 @@ impl TestDatabase {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Its URL for an application: who connects by it takes on [`TestDatabase::application_role`], for which row-level
+    /// security holds.
+    #[must_use]
+    pub fn application_url(&self) -> String {
+        with_role(&self.url, &self.application_role())
+    }
+
+    /// A role that has what `veritrail.grant_application` grants and nothing else.
+    #[must_use]
+    pub fn application_role(&self) -> String {
+        format!("{ROLE_PREFIX}{}", self.token)
+    }
+
+    /// A role that may log in, for this test alone, and the URL by which it does. `cargo xtask test` drops it.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be made.
+    pub async fn login_role(&self, purpose: &str) -> (String, String) {
+        let database = self.name.strip_prefix(TEST_PREFIX).unwrap_or(&self.name);
+        let role = format!("{ROLE_PREFIX}{database}_{purpose}");
+        let sql = format!("CREATE ROLE {role} LOGIN PASSWORD '{role}'");
+        self.connect().await.batch_execute(&sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        let url = with_user(&self.url, &role);
+        (role, url)
+    }
+
+    /// A plain connection by a URL of this database's.
+    pub async fn connect_to(&self, url: &str) -> Client {
+        connect(url).await
     }
 
     /// Its name.
@@ -117,6 +150,25 @@ pub(crate) fn with_database(url: &str, database: &str) -> String {
     format!("{scheme}://{server}/{database}{parameters}")
 }
 
+/// The same database, in a role that is taken on when a session begins.
+fn with_role(url: &str, role: &str) -> String {
+    if !url.contains("://") {
+        return format!("{url} options='-c role={role}'");
+    }
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}options=-c%20role%3D{role}")
+}
+
+/// The same database, as a user whose password is its name.
+fn with_user(url: &str, user: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return format!("{url} user={user} password={user}");
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let host = &rest[rest[..end].rfind('@').map_or(0, |at| at + 1)..];
+    format!("{scheme}://{user}:{user}@{host}")
+}
+
 fn variable(name: &str) -> String {
     env::var(name)
         .unwrap_or_else(|_| panic!("{name} is not set: run `cargo xtask test`, which provides PostgreSQL"))
@@ -131,5 +183,19 @@ mod tests {
         assert_eq!(with_database("postgres://u@%2Fs:1/a?b=/c", "x"), "postgres://u@%2Fs:1/x?b=/c");
         assert_eq!(with_database("postgres://u@h", "x"), "postgres://u@h/x");
         assert_eq!(with_database("host=h", "x"), "host=h dbname=x");
+    }
+
+    #[test]
+    fn user_is_replaced() {
+        assert_eq!(with_user("postgres://u:p@%2Fs:1/x?a=b@c", "r"), "postgres://r:r@%2Fs:1/x?a=b@c");
+        assert_eq!(with_user("postgres://h/x", "r"), "postgres://r:r@h/x");
+        assert_eq!(with_user("host=h", "r"), "host=h user=r password=r");
+    }
+
+    #[test]
+    fn role_is_one_parameter_more() {
+        assert_eq!(with_role("postgres://u@h/x", "r"), "postgres://u@h/x?options=-c%20role%3Dr");
+        assert_eq!(with_role("postgres://u@h/x?a=b", "r"), "postgres://u@h/x?a=b&options=-c%20role%3Dr");
+        assert_eq!(with_role("host=h", "r"), "host=h options='-c role=r'");
     }
 }

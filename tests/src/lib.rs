@@ -6,6 +6,7 @@
 mod account;
 pub mod conformance;
 pub mod database;
+pub mod every_operation;
 pub mod numbered;
 mod owner;
 pub mod program;

@@ -13,7 +13,7 @@ use crate::database::TestDatabase;
 /// The time of sample events that do not say another one.
 pub const NOON: &str = "2026-03-01T12:00:00.000Z";
 
-/// The store of a tenant in a test's database.
+/// The store of a tenant in a test's database, as an application uses it: row-level security holds.
 ///
 /// # Panics
 ///
@@ -21,7 +21,7 @@ pub const NOON: &str = "2026-03-01T12:00:00.000Z";
 #[must_use]
 pub fn store(database: &TestDatabase, tenant: &str) -> PgEventStore {
     let tenant = TenantId::new(tenant).expect("a tenant's name");
-    PgEventStore::from_url(database.url()).expect("a pool").with_tenant(tenant)
+    PgEventStore::from_url(&database.application_url()).expect("a pool").with_tenant(tenant)
 }
 
 /// An event at noon; `data` is JSON.

@@ -1,10 +1,12 @@
 //! The command line as its users meet it: exit codes, messages, JSON. What `submit` makes of its input is in
-//! `cli/input.rs`, keys and proofs are in `cli/proof.rs`, reading in `cli/read.rs`, verdicts in `cli/verify.rs`.
+//! `cli/input.rs`, the audit log is in `cli/audit.rs`, keys and proofs are in `cli/proof.rs`, reading in `cli/read.rs`, verdicts in `cli/verify.rs`.
 //!
 //! Not here: what the store does below it (`submit`, `verify`, `publish`, `mirror`).
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
 
+#[path = "cli/audit.rs"]
+mod audit;
 #[path = "cli/input.rs"]
 mod input;
 #[path = "cli/proof.rs"]
@@ -32,6 +34,8 @@ fn commands(register: &Register) -> Vec<Vec<String>> {
         "events",
         "entity p-1",
         "timeline p-1",
+        "audit",
+        "verify --log audit",
         "verify",
         "prove e-1",
         &format!("checkpoint --signing-key {key}"),

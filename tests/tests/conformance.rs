@@ -11,7 +11,7 @@ use veritrail_tests::every_fact;
 macro_rules! on_each_store {
     ($($module:ident :: $fact:ident)*) => {
         mod memory {
-            use veritrail_tests::conformance::{Memory, anchors, entities, malformed, reading, saving, snapshots, tree};
+            use veritrail_tests::conformance::{Memory, anchors, entities, levels, malformed, reading, saving, snapshots, tree};
             $(
                 #[tokio::test]
                 async fn $fact() {
@@ -21,7 +21,7 @@ macro_rules! on_each_store {
         }
 
         mod postgres {
-            use veritrail_tests::conformance::{Postgres, anchors, entities, malformed, reading, saving, snapshots, tree};
+            use veritrail_tests::conformance::{Postgres, anchors, entities, levels, malformed, reading, saving, snapshots, tree};
             $(
                 #[tokio::test(flavor = "multi_thread")]
                 async fn $fact() {

@@ -1,9 +1,13 @@
 //! The frozen bytes of `docs/format.md`: what an independent implementation wrote into `tests/vectors/events.json` is what
-//! this workspace reads, stores, hashes, proves and signs. A vector that has to change is a change of the format.
+//! this workspace reads, stores, hashes, proves and signs. A vector that has to change is a change of the format. The
+//! logs `audit` and `changes` are in `vectors/audit.rs`.
 //!
 //! Not here: how the vectors are made (`tests/vectors/make.py`).
 
 #![expect(clippy::unwrap_used, reason = "clippy takes the functions beside the tests for no tests")]
+
+#[path = "vectors/audit.rs"]
+mod audit;
 
 use std::collections::HashMap;
 

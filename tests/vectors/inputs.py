@@ -52,3 +52,58 @@ REFUSED = [
     "1000000000000000000000", "123456789012345678", "0.123456789012345678", "1e400", "1e-400", "NaN", "Infinity",
     "01", "1.", "+1", "[1,]", "{'a':1}", '"\n"', "",
 ]
+
+
+def audit(guid, rest="", action="entity.update", timestamp="2026-03-01T07:30:00Z"):
+    return f'{{"guid":"{guid}","timestamp":"{timestamp}","action":"{action}"{rest}}}'
+
+
+AUDIT_ENTRIES = [
+    ("the eight members of DataCollect",
+     audit("a-1", ',"userId":"ana","eventGuid":"e-1","entityGuid":"person-1","changes":{ "name" : "Mary", "age" : 41.0 },'
+           '"signature":""')),
+    ("what must be there alone", audit("a-2", action="user.login")),
+    ("every member",
+     audit("a-3", ',"userId":"ana","eventGuid":"e-3","entityGuid":"person-1","changes":{"name":"Mary"},'
+           '"organizationId":"registry of Lune","targetResourceType":"form","targetResourceId":"census/7","status":"failure",'
+           '"outcomeDescription":"The form\\nwas \\"closed\\".","details":{"ip":"10.0.0.7","agent":{"os":"x"}},"ttl":"P5Y",'
+           '"eventVersion":"1.0","correlationId":"c-1","dataClassification":"PHI","retentionPolicy":"standard",'
+           '"processingLatency":2147483647')),
+    ("a number that careless readers miss by one unit",
+     audit("a-4", ',"userId":"ana","changes":{"weight":130.65331632653061},"details":{"weight":130.65331632653061}')),
+    ("unknown members join the details",
+     audit("a-5", ',"details":{"form":"census"},"device":{"id":7},"note":null,"weight":130.65331632653061')),
+    ("unknown members alone", audit("a-6", ',"device":"tablet"')),
+    ("a description without details", audit("a-7", ',"status":"attempt","outcomeDescription":""')),
+    ("empty objects", audit("a-8", ',"changes":{},"details":{}')),
+    ("principalId is read as userId", audit("a-9", ',"principalId":"ana","processingLatency":0.0')),
+    ("null members count as absent",
+     audit("a-10", ',"userId":null,"changes":null,"details":null,"status":null,"organizationId":null,"signature":null,'
+           '"hash":null,"archivedAt":null')),
+    ("what a log has added is no content",
+     audit("a-11", ',"hash":"' + "ab" * 32 + '","hashAlgorithm":"SHA-256","signature":"somebody AAAA",'
+           '"archivedAt":"2026-03-02T00:00:00Z"')),
+    ("texts are any text", audit("\\u00e9/\\ud83d\\ude00|\\\"", ',"userId":"Pärson \\\\ 1","targetResourceId":"\\u20ac"',
+                                 action="über:action")),
+    ("a zone is turned into UTC", audit("a-13", timestamp="2026-03-01T01:15:00.25+05:45")),
+]
+
+ACCOUNT = {"tableOid": 16439, "tableSchema": "public", "tableName": "account"}
+MARY, JOHN = "57ca384e-f24c-5af5-b361-a057aeac506c", "0f3e2b7a-6c1d-5b8e-9f40-1a2b3c4d5e6f"
+
+CHANGES = [
+    ("an insert", ACCOUNT | {"id": "1", "recordId": MARY, "op": "INSERT", "ts": "2026-03-01T12:59:00.000000Z",
+                             "record": '{"id": 1, "name": "Foo Barsworth"}'}),
+    ("an update by somebody", ACCOUNT | {
+        "id": "2", "recordId": MARY, "oldRecordId": MARY, "op": "UPDATE", "ts": "2026-03-01T12:59:00.000001Z",
+        "record": '{"id": 1, "name": "Foo Barsworht III"}', "oldRecord": '{"id": 1, "name": "Foo Barsworth"}',
+        "userId": "ana", "context": '{"reason": "visit"}', "databaseRole": "registry", "applicationName": "psql",
+        "clientAddress": "10.0.0.7/32", "transactionId": "18446744073709551615"}),
+    ("a delete", ACCOUNT | {"id": "3", "oldRecordId": MARY, "op": "DELETE", "ts": "2026-03-01T12:59:00.000002Z",
+                            "oldRecord": '{"id": 1, "name": "Foo Barsworth III"}'}),
+    ("a truncation", ACCOUNT | {"id": "4", "op": "TRUNCATE", "ts": "2026-03-01T12:59:00.000003Z"}),
+    ("a key that no double holds, and a number that careless readers miss", ACCOUNT | {
+        "id": "9223372036854775807", "recordId": JOHN, "op": "INSERT", "ts": "2026-03-01T12:59:01.000000Z",
+        "tableOid": 4294967295, "tableName": "Überweisung",
+        "record": '{"id": 9007199254740993, "weight": 130.65331632653061, "amount": 1.10}'}),
+]

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use crate::pg::{Way, binaries, container};
 use crate::test_run::{self, refuse_skips};
 use crate::workspace::Workspace;
-use crate::{package, process, tidy};
+use crate::{fuzz, merkle_features, package, process, tidy};
 
 /// What a test may go without: not every machine has a container engine, and Citus is nobody's to install.
 const ALLOWED_SKIPS: [&str; 2] = ["no container engine", "no CITUS_URL"];
@@ -29,11 +29,13 @@ struct Finished {
 
 pub(crate) fn run(workspace: &Workspace) -> anyhow::Result<()> {
     type Step = (&'static str, fn(&Workspace) -> anyhow::Result<Ending>);
-    let steps: [Step; 8] = [
-        ("cargo fmt", |workspace| cargo(workspace, &["fmt", "--all", "--check"])),
+    let steps: [Step; 10] = [
+        ("cargo fmt", fmt),
         ("cargo xtask tidy", |workspace| tidy::run(workspace).map(|()| Ending::Passed)),
         ("cargo clippy", clippy),
+        ("features of veritrail-merkle", merkle),
         ("cargo test", |workspace| cargo(workspace, &["test"])),
+        ("cargo xtask fuzz", fuzz_targets),
         ("cargo xtask test", test),
         ("integration tests on a container", test_on_container),
         ("cargo doc", doc),
@@ -73,9 +75,30 @@ fn cargo(workspace: &Workspace, arguments: &[&str]) -> anyhow::Result<Ending> {
     Ok(Ending::Passed)
 }
 
+/// The fuzz targets are a workspace of their own, with the same style.
+fn fmt(workspace: &Workspace) -> anyhow::Result<Ending> {
+    cargo(workspace, &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"])?;
+    cargo(workspace, &["fmt", "--all", "--check"])
+}
+
+/// Every parser and every verifier, briefly: enough to notice one that a change has broken.
+fn fuzz_targets(workspace: &Workspace) -> anyhow::Result<Ending> {
+    if let Err(error) = fuzz::available() {
+        println!("{error:#}");
+        return Ok(Ending::Skipped("no C++ compiler".to_owned()));
+    }
+    fuzz::run(workspace, None, fuzz::CI_SECONDS)?;
+    Ok(Ending::Passed)
+}
+
 fn clippy(workspace: &Workspace) -> anyhow::Result<Ending> {
     let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "--deny", "warnings"];
     cargo(workspace, &arguments)
+}
+
+fn merkle(workspace: &Workspace) -> anyhow::Result<Ending> {
+    merkle_features::run(workspace)?;
+    Ok(Ending::Passed)
 }
 
 /// The README's test command. Where nothing else is asked for it runs on this machine's binaries, if there are any:

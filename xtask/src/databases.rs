@@ -1,6 +1,7 @@
 //! The databases that a run makes on a server, and the proof that none of them is left behind.
 //!
-//! Names are `veritrail_template_<token>` and `veritrail_test_<token>_…`. A run holds an advisory lock on its token for
+//! Names are `veritrail_template_<token>` and `veritrail_test_<token>_…`; the role of an application, which tests take
+//! on so that row-level security holds for them, is `veritrail_application_<token>`. A run holds an advisory lock on its token for
 //! as long as it lives, so what a dead run has left on a server that is not ours to remove is told from a live one's.
 //!
 //! Not here: how a test gets its database (`tests/src/database.rs`).
@@ -16,6 +17,7 @@ use crate::sql::Admin;
 
 const TEMPLATE_PREFIX: &str = "veritrail_template_";
 const TEST_PREFIX: &str = "veritrail_test_";
+const ROLE_PREFIX: &str = "veritrail_application_";
 /// Half of the key of every lock of ours, to keep clear of the locks of others.
 const LOCK_CLASS: i32 = 0x5645_5249;
 
@@ -58,6 +60,11 @@ impl Databases {
         let name = format!("{TEMPLATE_PREFIX}{}", self.token);
         let url = self.create_named(&name)?;
         cli_binary::migrate(veritrail, &url).context("cannot migrate the template of the test databases")?;
+        let role = format!("{ROLE_PREFIX}{}", self.token);
+        self.admin.execute(&format!("CREATE ROLE {role}"))?;
+        Admin::connect(url.as_str())?
+            .execute(&format!("SELECT veritrail.grant_application('{role}')"))
+            .with_context(|| format!("cannot grant {role} what an application needs"))?;
         // A session on the template would make every copy fail, so there can be none.
         self.admin.execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"))?;
         Ok(name)
@@ -89,6 +96,15 @@ fn sweep(admin: &Admin) -> anyhow::Result<()> {
             dropped?;
         }
     }
+    for role in roles(admin, ROLE_PREFIX)? {
+        let Some(token) = token_of(&role, ROLE_PREFIX) else { continue };
+        if !try_lock(admin, token)? {
+            continue;
+        }
+        let dropped = drop_role(admin, &role);
+        admin.text(&format!("SELECT pg_advisory_unlock({LOCK_CLASS}, {})", lock_key(token)))?;
+        dropped?;
+    }
     Ok(())
 }
 
@@ -98,6 +114,9 @@ fn drop_all(server: &ServerUrl, token: &str) -> anyhow::Result<()> {
         for name in names(&admin, &format!("{prefix}{token}"))? {
             drop_database(&admin, &name)?;
         }
+    }
+    for role in roles(&admin, &format!("{ROLE_PREFIX}{token}"))? {
+        drop_role(&admin, &role)?;
     }
     Ok(())
 }
@@ -109,6 +128,15 @@ fn drop_database(admin: &Admin, name: &str) -> anyhow::Result<()> {
 fn names(admin: &Admin, prefix: &str) -> anyhow::Result<Vec<String>> {
     admin
         .column(&format!("SELECT datname FROM pg_database WHERE starts_with(datname, '{prefix}') ORDER BY 1"))
+}
+
+/// The roles of ours, and those that tests have made beside them with the same beginning.
+fn roles(admin: &Admin, prefix: &str) -> anyhow::Result<Vec<String>> {
+    admin.column(&format!("SELECT rolname FROM pg_roles WHERE starts_with(rolname, '{prefix}') ORDER BY 1"))
+}
+
+fn drop_role(admin: &Admin, name: &str) -> anyhow::Result<()> {
+    admin.execute(&format!("DROP ROLE IF EXISTS \"{}\"", name.replace('"', "\"\"")))
 }
 
 fn try_lock(admin: &Admin, token: &str) -> anyhow::Result<bool> {

@@ -10,6 +10,8 @@ mod cli_binary;
 mod databases;
 mod db;
 mod demo;
+mod fuzz;
+mod merkle_features;
 mod migrate;
 mod package;
 mod pg;
@@ -58,6 +60,14 @@ enum Task {
         #[command(subcommand)]
         action: db::Action,
     },
+    /// Run the fuzz targets, each for a bounded time.
+    Fuzz {
+        /// Seconds for each target.
+        #[arg(long, value_name = "N", default_value_t = fuzz::DEFAULT_SECONDS, value_parser = clap::value_parser!(u32).range(1..))]
+        seconds: u32,
+        /// Only this target.
+        target: Option<String>,
+    },
     /// Measure an area against a limit on the same server.
     Bench {
         /// What to measure.
@@ -91,6 +101,7 @@ fn carry_out(task: Task) -> anyhow::Result<()> {
         Task::Ci => ci::run(&workspace),
         Task::Migrate => migrate::run(&workspace),
         Task::Db { action } => db::run(&workspace, action),
+        Task::Fuzz { seconds, target } => fuzz::run(&workspace, target.as_deref(), seconds),
         Task::Bench { area, json } => bench::run(&workspace, area, bench::Output::from_flag(json)),
         Task::Tidy => tidy::run(&workspace),
     }

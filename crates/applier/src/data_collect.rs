@@ -27,7 +27,11 @@
 //! that is lost; an event that changes nothing (adding who is a member already) does not.
 //!
 //! **Last synced state** (`initial`): an event with a sync level above local leaves it equal to the state after the
-//! event, a local one leaves it as it was; an entity that a local event has created begins with it.
+//! event, a local one leaves it as it was; an entity that a local event has created begins with it. What becomes of a
+//! synced event about an entity with local changes is decided by a [`ConflictPolicy`](crate::ConflictPolicy).
+//!
+//! **Audit notes**: one for each entity whose version counts, and one for each settled pair. An event that changes nothing
+//! leaves none.
 
 mod payload;
 mod save;

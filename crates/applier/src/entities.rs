@@ -1,10 +1,12 @@
 //! Entities as a batch sees them: what a store has loaded, and what the batch's events have changed so far.
 //!
-//! How a change is made is in `entities/change.rs`, how it is taken back in `entities/journal.rs`. What an applier may do is in `view`; reading
-//! and writing rows is the store's.
+//! How a change is made is in `entities/change.rs`, how it is taken back in `entities/journal.rs`, how it is told to an
+//! audit trail in `entities/difference.rs`, what replay does with it in `entities/rows.rs`. What an applier may do is in `view`; reading and writing rows is the store's.
 
 mod change;
+mod difference;
 mod journal;
+mod rows;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -79,6 +81,8 @@ struct Record {
     synced: Option<EntityDoc>,
     doc: EntityDoc,
     deleted_at: Option<Timestamp>,
+    /// Whether it is a tombstone because of an erasure, which explains what does not apply after it.
+    erased: bool,
     /// The members that differ from what was loaded.
     members: HashMap<EntityGuid, Membership>,
     /// The last event that changed the entity, if any of the batch has.
@@ -130,7 +134,12 @@ impl Entities {
         self.records.iter().filter(|(_, record)| record.live().is_some()).map(|(guid, _)| guid)
     }
 
-    /// How many events have been applied with success.
+    /// The guids of all entities and tombstones, in no order.
+    pub(crate) fn guids(&self) -> impl Iterator<Item = &EntityGuid> {
+        self.records.keys()
+    }
+
+    /// How many events have been applied with success; a replay counts all its items.
     #[must_use]
     pub fn applied(&self) -> usize {
         self.applied
@@ -180,12 +189,11 @@ impl Entities {
 
 impl Record {
     fn from_row(row: LoadedEntity) -> Self {
-        let (mut pair, deleted_at) = match row.state {
+        let row = normalised(row);
+        let (pair, deleted_at) = match row.state {
             EntityState::Live(pair) => (pair, None),
             EntityState::Deleted { pair, deleted_at } => (pair, Some(deleted_at)),
         };
-        normalise(&mut pair.initial);
-        normalise(&mut pair.modified);
         let synced = (pair.initial != pair.modified).then_some(pair.initial);
         Self {
             loaded_version: Some(row.version),
@@ -193,6 +201,7 @@ impl Record {
             synced,
             doc: pair.modified,
             deleted_at,
+            erased: false,
             members: HashMap::new(),
             last_event: None,
         }
@@ -226,6 +235,14 @@ impl Record {
             last_event,
         })
     }
+}
+
+/// The row as the appliers see it.
+pub(crate) fn normalised(mut row: LoadedEntity) -> LoadedEntity {
+    let (EntityState::Live(pair) | EntityState::Deleted { pair, .. }) = &mut row.state;
+    normalise(&mut pair.initial);
+    normalise(&mut pair.modified);
+    row
 }
 
 /// A group has a member list, which names nobody twice; an individual has none.

@@ -4,6 +4,8 @@
 
 use veritrail_core::{EntityGuid, EntityKind, EventGuid, EventType, InvalidId, Timestamp};
 
+use crate::conflict::Decision;
+
 /// Why an event does not apply. The entities are then as they were before it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
@@ -48,11 +50,11 @@ pub enum ApplyError {
         found: EntityKind,
     },
     /// Another part of the payload is not what it must be.
-    #[error("entity `{entity}`: `data.{field}` {problem}")]
+    #[error("entity `{entity}`: `{field}` {problem}")]
     InvalidData {
         /// The event's entity.
         entity: EntityGuid,
-        /// The part of `data`, such as `duplicates[0].entityGuid`.
+        /// The part, such as `data.duplicates[0].entityGuid` or `name`.
         field: String,
         /// What is wrong with it.
         problem: String,
@@ -73,7 +75,37 @@ pub enum ApplyError {
         /// The entity.
         entity: EntityGuid,
     },
-    /// The applier has panicked: a bug in it.
+    /// The payload's schema is older than the oldest upcaster, or newer than what the program knows.
+    #[error("schema version {found} of `{event_type}` is unknown, {oldest} to {newest} are understood")]
+    SchemaVersion {
+        /// The event's type.
+        event_type: EventType,
+        /// The event's version; one without a version has the first.
+        found: u32,
+        /// The oldest version that an upcaster takes.
+        oldest: u32,
+        /// The version that the applier takes.
+        newest: u32,
+    },
+    /// An upcaster cannot bring the payload to the next schema version.
+    #[error(
+        "the payload of `{event_type}` cannot be brought from schema version {from} to the next: {reason}"
+    )]
+    NotUpcast {
+        /// The event's type.
+        event_type: EventType,
+        /// The version that it was brought to before.
+        from: u32,
+        /// Why it goes no further.
+        reason: String,
+    },
+    /// The event is synced and meets local changes that are not, and the policy rejects it.
+    #[error(
+        "entity `{}` has local changes since version {}, which policy `{}` does not overwrite",
+        .0.entity, .0.initial_version, .0.policy
+    )]
+    Conflict(Box<Decision>),
+    /// The applier, or an upcaster or policy before it, has panicked: a bug in it.
     #[error("the applier of `{event_type}` panicked at event `{event}`: {message}")]
     Panicked {
         /// The event's type.
@@ -165,6 +197,26 @@ pub enum RegisterError {
         /// The type.
         event_type: EventType,
     },
+    /// The type has an upcaster from this version already.
+    #[error("an upcaster of `{event_type}` from schema version {from} is already registered")]
+    DuplicateUpcaster {
+        /// The type.
+        event_type: EventType,
+        /// The version that it starts from.
+        from: u32,
+    },
+    /// Between the newest version so far and the one that an upcaster starts from there is a gap.
+    #[error(
+        "an upcaster of `{event_type}` from schema version {from} leaves a gap: the next starts from {newest}"
+    )]
+    UpcasterGap {
+        /// The type.
+        event_type: EventType,
+        /// The version that it starts from.
+        from: u32,
+        /// The newest version so far.
+        newest: u32,
+    },
     /// The text is no event type.
     #[error("event type {event_type:?} {problem}")]
     InvalidType {
@@ -181,7 +233,7 @@ pub enum RegisterError {
 pub struct ReplayError {
     /// The event.
     pub event: EventGuid,
-    /// Its 0-based number among the replayed events.
+    /// Its 0-based number among the replayed items.
     pub index: usize,
     /// Why it does not apply.
     pub source: ApplyError,
@@ -211,6 +263,9 @@ impl ApplyError {
             Self::TypeMismatch { .. } => "TYPE_MISMATCH",
             Self::InvalidData { .. } => "INVALID_DATA",
             Self::Undeclared { .. } | Self::RelatedUndeclared { .. } => "UNDECLARED_READ",
+            Self::SchemaVersion { .. } => "UNKNOWN_SCHEMA_VERSION",
+            Self::NotUpcast { .. } => "NOT_UPCAST",
+            Self::Conflict(_) => "CONFLICTING_CHANGES",
             Self::Panicked { .. } => "APPLIER_PANICKED",
             Self::Refused { code, .. } => code,
         }

@@ -1,18 +1,25 @@
-//! The registry: which applier an event's type chooses, and how one event is applied.
+//! The registry: which applier an event's type chooses, which upcasters come before it, who decides conflicts.
 //!
-//! The built-in appliers are in `data_collect`, what an applier may do in `view`, whole logs in `replay`.
+//! How one event is applied is in `registry/apply.rs`. The built-in appliers are in `data_collect`, what an applier may
+//! do in `view`, whole logs in `replay`.
 
-use std::any::Any;
+mod apply;
+mod names;
+mod upcast;
+
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use serde_json::{Map, Value};
 use veritrail_core::{EntityDoc, EntityGuid, EventType, FormSubmission};
 
+use crate::conflict::{ConflictPolicy, LastWriteWins};
 use crate::data_collect;
-use crate::entities::Entities;
 use crate::error::{ApplyError, RegisterError};
 use crate::view::View;
+
+pub use names::VagueName;
+pub use upcast::FIRST_SCHEMA_VERSION;
 
 /// Makes an event of one type into changes of entities.
 ///
@@ -45,35 +52,18 @@ pub struct Reads {
     pub related: bool,
 }
 
-/// What an event has done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Applied {
-    /// Every entity besides its own that the event has read, changed or named in a settled pair, sorted: whoever
-    /// wants to replay one entity follows them to the events that it takes.
-    pub touched: Vec<EntityGuid>,
-    /// The pairs of potential duplicates that the event has settled.
-    pub resolved: Vec<DuplicatePair>,
-}
-
-/// Two entities that may be one.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct DuplicatePair {
-    /// The entity that was flagged (`entityGuid`).
-    pub entity: EntityGuid,
-    /// The one that it may repeat (`duplicateGuid`).
-    pub duplicate: EntityGuid,
-}
-
-/// The appliers, by the type of event that they apply.
+/// The appliers and upcasters, by the type of event that they are for, and the policy for conflicts.
 pub struct Registry {
     appliers: HashMap<EventType, Box<dyn EventApplier>>,
+    upcasters: HashMap<EventType, upcast::Chain>,
+    conflicts: Box<dyn ConflictPolicy>,
 }
 
 impl Registry {
     /// A registry without appliers.
     #[must_use]
     pub fn empty() -> Self {
-        Self { appliers: HashMap::new() }
+        Self { appliers: HashMap::new(), upcasters: HashMap::new(), conflicts: Box::new(LastWriteWins) }
     }
 
     /// A registry with the eight event types of DataCollect, which [`crate::data_collect`] describes.
@@ -84,22 +74,21 @@ impl Registry {
                 EventType::new(applier.event_type()).expect("the built-in types are event types");
             (event_type, applier)
         });
-        Self { appliers: appliers.collect() }
+        Self { appliers: appliers.collect(), ..Self::empty() }
     }
 
-    /// Adds an applier for the type that it names.
+    /// Adds an applier for the type that it names; warns of a name that says nothing of what has happened.
     ///
     /// # Errors
     /// [`RegisterError::Duplicate`] where the type has one already, [`RegisterError::InvalidType`].
-    pub fn register(&mut self, applier: Box<dyn EventApplier>) -> Result<(), RegisterError> {
-        let event_type = EventType::new(applier.event_type()).map_err(|problem| {
-            RegisterError::InvalidType { event_type: applier.event_type().to_owned(), problem }
-        })?;
+    pub fn register(&mut self, applier: Box<dyn EventApplier>) -> Result<Option<VagueName>, RegisterError> {
+        let event_type = event_type(applier.event_type())?;
         if self.appliers.contains_key(&event_type) {
             return Err(RegisterError::Duplicate { event_type });
         }
+        let warning = names::warning(&event_type);
         self.appliers.insert(event_type, applier);
-        Ok(())
+        Ok(warning)
     }
 
     /// Adds an applier that needs the event's own entity alone: it takes its present state, `None` where it does
@@ -110,11 +99,41 @@ impl Registry {
     ///
     /// # Errors
     /// As [`Registry::register`].
-    pub fn register_fn<F>(&mut self, event_type: &str, apply: F) -> Result<(), RegisterError>
+    pub fn register_fn<F>(&mut self, event_type: &str, apply: F) -> Result<Option<VagueName>, RegisterError>
     where
         F: Fn(Option<EntityDoc>, &FormSubmission) -> Result<EntityDoc, ApplyError> + Send + Sync + 'static,
     {
         self.register(Box::new(Closure { event_type: event_type.to_owned(), apply }))
+    }
+
+    /// Adds the upcaster that takes payloads of one type from schema version `from` to the next.
+    ///
+    /// They are registered in order. The first one's `from` is the oldest version that is still understood; an event
+    /// without a version has [`FIRST_SCHEMA_VERSION`]. Appliers then see the newest version alone, while the stored
+    /// event, its hash and its content for repeats stay what was received. The upcaster is deterministic, as appliers
+    /// are, and answers with a text for people where a payload cannot be brought forward.
+    ///
+    /// # Errors
+    /// [`RegisterError::DuplicateUpcaster`] and [`RegisterError::UpcasterGap`] where `from` is not the newest version
+    /// so far, [`RegisterError::InvalidType`].
+    pub fn register_upcaster<F>(&mut self, for_type: &str, from: u32, upcast: F) -> Result<(), RegisterError>
+    where
+        F: Fn(Map<String, Value>) -> Result<Map<String, Value>, String> + Send + Sync + 'static,
+    {
+        let event_type = event_type(for_type)?;
+        let mut chain = self.upcasters.remove(&event_type).unwrap_or_else(|| upcast::Chain::new(from));
+        let pushed = chain.push(&event_type, from, Box::new(upcast));
+        if !chain.is_empty() {
+            self.upcasters.insert(event_type, chain);
+        }
+        pushed
+    }
+
+    /// Lets a policy decide conflicts; [`LastWriteWins`] does where none was named.
+    #[must_use]
+    pub fn with_conflict_policy(mut self, policy: impl ConflictPolicy + 'static) -> Self {
+        self.conflicts = Box::new(policy);
+        self
     }
 
     /// The types that have an applier, sorted.
@@ -123,44 +142,6 @@ impl Registry {
         let mut types: Vec<_> = self.appliers.keys().collect();
         types.sort_unstable();
         types
-    }
-
-    /// Which entities an event needs: sorted, each once, its own among them.
-    ///
-    /// # Errors
-    /// [`ApplyError::UnknownType`] and [`ApplyError::Panicked`].
-    pub fn reads(&self, event: &FormSubmission) -> Result<Reads, ApplyError> {
-        let applier = self.applier(event)?;
-        let mut reads = catch(event, || applier.reads(event))?;
-        reads.entities.push(event.entity_guid.clone());
-        reads.entities.sort_unstable();
-        reads.entities.dedup();
-        Ok(reads)
-    }
-
-    /// Applies one event. Where it fails, the entities are as they were before.
-    ///
-    /// # Errors
-    /// What the applier answers, [`ApplyError::UnknownType`] where there is none, and [`ApplyError::Panicked`]
-    /// where it panics (in a program that unwinds).
-    pub fn apply(&self, event: &FormSubmission, entities: &mut Entities) -> Result<Applied, ApplyError> {
-        let applier = self.applier(event)?;
-        let reads = self.reads(event)?;
-        // The journal makes the entities safe to look at after a panic: what was changed is taken back.
-        let outcome = catch(event, || {
-            let mut view = View::new(entities, event, &reads);
-            applier.apply(event, &mut view).map(|()| view.finish())
-        });
-        match outcome.and_then(|applied| applied) {
-            Ok((touched, resolved)) => {
-                entities.commit();
-                Ok(Applied { touched, resolved })
-            }
-            Err(error) => {
-                entities.roll_back();
-                Err(error)
-            }
-        }
     }
 
     fn applier(&self, event: &FormSubmission) -> Result<&dyn EventApplier, ApplyError> {
@@ -173,8 +154,14 @@ impl Registry {
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry").field("event_types", &self.event_types()).finish()
+        let mut shown = f.debug_struct("Registry");
+        shown.field("event_types", &self.event_types()).field("conflicts", &self.conflicts.name()).finish()
     }
+}
+
+fn event_type(text: &str) -> Result<EventType, RegisterError> {
+    EventType::new(text)
+        .map_err(|problem| RegisterError::InvalidType { event_type: text.to_owned(), problem })
 }
 
 struct Closure<F> {
@@ -195,19 +182,4 @@ where
         let doc = (self.apply)(present, event)?;
         state.put(doc)
     }
-}
-
-/// Runs an applier's code and makes its panic an error.
-fn catch<T>(event: &FormSubmission, run: impl FnOnce() -> T) -> Result<T, ApplyError> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| ApplyError::Panicked {
-        event_type: event.event_type.clone(),
-        event: event.guid.clone(),
-        message: panic_message(panic.as_ref()),
-    })
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a message").to_owned()
 }

@@ -4,13 +4,15 @@
 //! entities that it has declared, versions and times are set here, groups hold no cycle. The rules of single event
 //! types are in `data_collect`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use veritrail_core::{EntityDoc, EntityGuid, EntityKind, FormSubmission, SyncLevel, Timestamp};
+use serde_json::{Map, Value};
+use veritrail_core::{EntityDoc, EntityGuid, EntityKind, FormSubmission, Json, Timestamp};
 
+use crate::applied::DuplicatePair;
 use crate::entities::{Entities, Fields, Stamp};
 use crate::error::{ApplyError, GroupProblem};
-use crate::registry::{DuplicatePair, Reads};
+use crate::registry::Reads;
 
 /// The entities as the events before this one have left them, for the applier of this one to read and change.
 ///
@@ -22,6 +24,8 @@ pub struct View<'a> {
     own: &'a EntityGuid,
     reads: &'a Reads,
     stamp: Stamp,
+    /// What memberships lead to from the entities that are read, as far as it was looked for.
+    related: HashSet<EntityGuid>,
     touched: BTreeSet<EntityGuid>,
     resolved: Vec<DuplicatePair>,
 }
@@ -29,9 +33,16 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// `reads` must be sorted and hold the event's own entity.
     pub(crate) fn new(entities: &'a mut Entities, event: &'a FormSubmission, reads: &'a Reads) -> Self {
-        let stamp = Stamp { at: event.timestamp, synced: event.sync_level > SyncLevel::Local };
         let own = &event.entity_guid;
-        Self { entities, own, reads, stamp, touched: BTreeSet::new(), resolved: Vec::new() }
+        Self {
+            entities,
+            own,
+            reads,
+            stamp: Stamp::of(event),
+            related: HashSet::new(),
+            touched: BTreeSet::new(),
+            resolved: Vec::new(),
+        }
     }
 
     /// What the event has touched besides its own entity, and the pairs that it has resolved.
@@ -67,8 +78,15 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// [`ApplyError::Undeclared`] where the applier's reads do not name it, or a member that joins;
-    /// [`ApplyError::TypeMismatch`] where a live entity would change its kind.
-    pub fn put(&mut self, doc: EntityDoc) -> Result<(), ApplyError> {
+    /// [`ApplyError::TypeMismatch`] where a live entity would change its kind; [`ApplyError::InvalidData`] where data,
+    /// name or external id could not be stored as they are, such as an integer beyond 2^53.
+    pub fn put(&mut self, mut doc: EntityDoc) -> Result<(), ApplyError> {
+        doc.data = canonical(&doc)?;
+        self.put_canonical(doc)
+    }
+
+    /// [`View::put`] of data that come from an event or an entity.
+    pub(crate) fn put_canonical(&mut self, doc: EntityDoc) -> Result<(), ApplyError> {
         self.declared(&doc.guid)?;
         if let Some(present) = self.entities.get(&doc.guid) {
             expect_kind(present, doc.kind)?;
@@ -147,6 +165,7 @@ impl<'a> View<'a> {
             self.touched.extend(self.entities.holders(entity).cloned());
         }
         self.touched.extend(doomed.iter().cloned());
+        self.related.extend(doomed.iter().cloned());
         self.entities.delete_all(&doomed, self.stamp);
         Ok(!doomed.is_empty())
     }
@@ -189,9 +208,8 @@ impl<'a> View<'a> {
 
     /// Checks that a store has loaded the entity if it exists, and notes that it is touched.
     fn declared(&mut self, guid: &EntityGuid) -> Result<(), ApplyError> {
-        let declared = self.reads.entities.binary_search(guid).is_ok()
-            || (self.reads.related && self.entities.knows(guid));
-        if !declared {
+        let named = self.reads.entities.binary_search(guid).is_ok();
+        if !named && !self.is_related(guid) {
             return Err(ApplyError::Undeclared { entity: guid.clone() });
         }
         if !self.touched.contains(guid) {
@@ -200,11 +218,47 @@ impl<'a> View<'a> {
         Ok(())
     }
 
+    /// Whether memberships lead to an entity from one that is read: what else is in memory is there by accident.
+    fn is_related(&mut self, guid: &EntityGuid) -> bool {
+        if !self.reads.related || !self.entities.knows(guid) {
+            return false;
+        }
+        if !self.related.contains(guid) {
+            let members = self.reads.entities.iter().flat_map(|named| self.entities.descendants(named));
+            let members: Vec<_> = members.chain(self.reads.entities.iter().cloned()).collect();
+            let holders = members.iter().flat_map(|member| self.entities.holders(member)).cloned();
+            self.related.extend(holders);
+            self.related.extend(members);
+        }
+        self.related.contains(guid)
+    }
+
     fn follows_members(&self, guid: &EntityGuid) -> Result<(), ApplyError> {
         match self.reads.related {
             true => Ok(()),
             false => Err(ApplyError::RelatedUndeclared { entity: guid.clone() }),
         }
+    }
+}
+
+/// The data as a store will give them back: 1.0 as 1, and nothing that cannot be stored.
+fn canonical(doc: &EntityDoc) -> Result<Map<String, Value>, ApplyError> {
+    let invalid = |field: &str, problem: String| ApplyError::InvalidData {
+        entity: doc.guid.clone(),
+        field: field.to_owned(),
+        problem,
+    };
+    let texts = [("name", &doc.name), ("externalId", &doc.external_id)];
+    if let Some((field, _)) =
+        texts.iter().find(|(_, text)| text.as_ref().is_some_and(|text| text.contains('\0')))
+    {
+        return Err(invalid(field, "contains the character U+0000".into()));
+    }
+    let json = Json::from_value(&Value::Object(doc.data.clone()));
+    match json.and_then(|json| json.to_value()) {
+        Ok(Value::Object(data)) => Ok(data),
+        Ok(_) => Err(invalid("data", "is not an object".into())),
+        Err(error) => Err(invalid("data", error.to_string())),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use veritrail_store_pg::veritrail_core::{EntityGuid, EventGuid, Subject, TenantId, Timestamp};
+use veritrail_store_pg::veritrail_core::{EntityGuid, EventGuid, LogName, Subject, TenantId, Timestamp};
 
 /// A verifiable event store on PostgreSQL: submit, read, prove, verify and mirror.
 #[derive(Parser)]
@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Entity(Entity),
     /// List every event of an entity
     Timeline(Timeline),
+    /// Show the audit log, the newest entry first
+    Audit(Audit),
     /// Recompute the whole log from its rows and name what is wrong
     Verify(Verify),
     /// Write a proof bundle of an event that can be checked offline
@@ -137,11 +139,34 @@ pub(crate) struct Timeline {
     pub(crate) guid: EntityGuid,
 }
 
+#[derive(Args)]
+pub(crate) struct Audit {
+    /// Only what is recorded of this entity
+    pub(crate) guid: Option<EntityGuid>,
+    /// Only what was recorded after this time or cursor
+    #[arg(long, value_name = "TIME", default_value = "", hide_default_value = true)]
+    pub(crate) since: String,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
+}
+
 /// A log of the tenant's.
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum Log {
     /// Submitted events
     Events,
+    /// Audit entries
+    Audit,
+}
+
+impl From<Log> for LogName {
+    fn from(log: Log) -> Self {
+        match log {
+            Log::Events => Self::Events,
+            Log::Audit => Self::Audit,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -155,6 +180,9 @@ pub(crate) struct Verify {
     /// Also check that the log continues this checkpoint, which was kept outside of the database
     #[arg(long, value_name = "FILE", requires = "keys")]
     pub(crate) since_checkpoint: Option<PathBuf>,
+    /// Verifier key for audit entries, or a file that holds it: every entry must be signed by such a key
+    #[arg(long = "entry-key", value_name = "KEY")]
+    pub(crate) entry_keys: Vec<String>,
 }
 
 #[derive(Args)]
@@ -198,6 +226,9 @@ pub(crate) struct Keygen {
     /// File to write; it must not exist
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
+    /// Make a key that signs single audit entries instead of checkpoints
+    #[arg(long)]
+    pub(crate) entries: bool,
 }
 
 #[derive(Args)]

@@ -1,5 +1,6 @@
 //! One file a command, or a few that belong together.
 
+mod audit;
 mod log;
 mod mirror;
 mod proof;
@@ -23,6 +24,7 @@ pub(crate) async fn run(cli: &Cli) -> anyhow::Result<Outcome> {
         Command::Events(args) => read::events(global, args).await,
         Command::Entity(args) => read::entity(global, args).await,
         Command::Timeline(args) => read::timeline(global, args).await,
+        Command::Audit(args) => audit::audit(global, args).await,
         Command::Verify(args) => verify::verify(global, args).await,
         Command::Prove(args) => proof::prove(global, args).await,
         Command::Check(args) => proof::check(global, args),

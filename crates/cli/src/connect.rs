@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use veritrail_store_pg::veritrail_core::TenantId;
+use veritrail_store_pg::veritrail_core::{AuditVerifierKey, TenantId};
 use veritrail_store_pg::veritrail_merkle::note::VerifierKey;
 use veritrail_store_pg::{PgEventStore, Session};
 
@@ -51,6 +51,21 @@ fn verifier_key(argument: &str) -> anyhow::Result<VerifierKey> {
     }
     let text = read_small(path)?;
     text.trim().parse().map_err(|error| usage(format!("`{argument}` holds no verifier key: {error}")))
+}
+
+/// Keys of audit entries: each argument is a verifier key or a file that holds one.
+pub(crate) fn audit_keys(arguments: &[String]) -> anyhow::Result<Vec<AuditVerifierKey>> {
+    let one = |argument: &String| match argument.parse() {
+        Ok(key) => Ok(key),
+        Err(error) if !Path::new(argument).is_file() => Err(usage(format!(
+            "`{argument}` is neither a verifier key for audit entries nor a file: {error}"
+        ))),
+        Err(_) => {
+            let text = read_small(Path::new(argument))?;
+            text.trim().parse().map_err(|error| usage(format!("`{argument}` holds no verifier key: {error}")))
+        }
+    };
+    arguments.iter().map(one).collect()
 }
 
 /// Reads a small text file.

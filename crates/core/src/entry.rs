@@ -17,7 +17,8 @@ use veritrail_merkle::{Hash, TreeHasher};
 
 use crate::event::FormSubmission;
 use crate::ids::Subject;
-use crate::json::{Json, write_string};
+use crate::json::Json;
+use crate::object::ObjectText;
 use crate::timestamp::Timestamp;
 
 /// The first line of an entry of the `events` log.
@@ -25,12 +26,18 @@ pub const ENTRY_PREFIX: &[u8] = b"veritrail/event/v1\n";
 /// Bytes of each salt.
 pub const SALT_BYTES: usize = 16;
 
-const DATA_DOMAIN: u8 = 0x02;
-const METADATA_DOMAIN: u8 = 0x03;
+/// First byte of what is hashed of an entry's first payload: data, changes, record.
+pub(crate) const FIRST_DOMAIN: u8 = 0x02;
+/// First byte of what is hashed of an entry's second payload: metadata, details, old record.
+pub(crate) const SECOND_DOMAIN: u8 = 0x03;
 const ENVELOPE_DOMAIN: u8 = 0x04;
-const ENVELOPE_VERSION: u32 = 1;
+/// The member `v` of every envelope.
+pub(crate) const ENVELOPE_VERSION: u32 = 1;
 
-/// Three random salts of one event. Without them a hash cannot be tried against guesses.
+/// Three random salts of one event, audit entry or row change. Without them a hash cannot be tried against guesses.
+///
+/// Of an audit entry `data` salts the changes and `metadata` the details; of a row change they salt the record and the
+/// old record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Salts {
     /// Salt of `data`; deleted when the event is erased.
@@ -73,13 +80,13 @@ impl std::fmt::Debug for Salts {
 /// The salted hash of an event's data.
 #[must_use]
 pub fn data_hash(salts: &Salts, data: &Json) -> Hash {
-    salted(DATA_DOMAIN, &salts.data, data.as_str())
+    salted(FIRST_DOMAIN, &salts.data, data.as_str())
 }
 
 /// The salted hash of an event's stored metadata.
 #[must_use]
 pub fn metadata_hash(salts: &Salts, metadata: &Json) -> Hash {
-    salted(METADATA_DOMAIN, &salts.metadata, metadata.as_str())
+    salted(SECOND_DOMAIN, &salts.metadata, metadata.as_str())
 }
 
 /// The entry whose hash is the leaf: the prefix and the commitment.
@@ -169,45 +176,36 @@ impl Envelope<'_> {
     /// instants are UTC with six fraction digits.
     #[must_use]
     pub fn to_canonical_text(&self) -> String {
-        let mut out = String::with_capacity(640);
-        out.push_str("{\"dataHash\":");
-        write_string(&self.parts.data_hash.to_string(), &mut out);
-        text(&mut out, "entityGuid", self.event.entity_guid);
-        text(&mut out, "guid", self.event.guid);
-        text(&mut out, "logId", &self.log_id.to_string());
-        if let Some(hash) = &self.parts.metadata_hash {
-            text(&mut out, "metadataHash", &hash.to_string());
-        }
-        text(&mut out, "recordedAt", &self.recorded_at.to_hashed_text());
-        if let Some(version) = self.event.schema_version {
-            out.push_str(",\"schemaVersion\":");
-            out.push_str(&version.to_string());
-        }
-        text(&mut out, "submittedBy", self.submitted_by.as_str());
-        text(&mut out, "timestamp", &self.event.timestamp.to_hashed_text());
-        text(&mut out, "type", self.event.event_type);
-        text(&mut out, "userId", self.event.user_id);
-        out.push_str(",\"v\":");
-        out.push_str(&ENVELOPE_VERSION.to_string());
-        out.push('}');
-        out
+        ObjectText::new()
+            .optional_hash("dataHash", Some(&self.parts.data_hash))
+            .text("entityGuid", self.event.entity_guid)
+            .text("guid", self.event.guid)
+            .text("logId", &self.log_id.to_string())
+            .optional_hash("metadataHash", self.parts.metadata_hash.as_ref())
+            .instant("recordedAt", self.recorded_at)
+            .optional_number("schemaVersion", self.event.schema_version)
+            .text("submittedBy", self.submitted_by.as_str())
+            .instant("timestamp", self.event.timestamp)
+            .text("type", self.event.event_type)
+            .text("userId", self.event.user_id)
+            .number("v", ENVELOPE_VERSION)
+            .finish()
     }
 
     /// The commitment to the envelope.
     #[must_use]
     pub fn commitment(&self, salts: &Salts) -> Hash {
-        salted(ENVELOPE_DOMAIN, &salts.envelope, &self.to_canonical_text())
+        commitment(salts, &self.to_canonical_text())
     }
 }
 
-fn text(out: &mut String, name: &str, value: &str) {
-    out.push_str(",\"");
-    out.push_str(name);
-    out.push_str("\":");
-    write_string(value, out);
+/// The commitment to the canonical text of an envelope, of whichever log.
+pub(crate) fn commitment(salts: &Salts, envelope: &str) -> Hash {
+    salted(ENVELOPE_DOMAIN, &salts.envelope, envelope)
 }
 
-fn salted(domain: u8, salt: &[u8; SALT_BYTES], text: &str) -> Hash {
+/// The hash of a text behind a domain byte and a salt.
+pub(crate) fn salted(domain: u8, salt: &[u8; SALT_BYTES], text: &str) -> Hash {
     let digest: [u8; 32] = Sha256::new()
         .chain_update([domain])
         .chain_update(salt)

@@ -6,10 +6,9 @@
 mod parse;
 mod render;
 
-pub use parse::InvalidEvent;
-
 use crate::ids::{EntityGuid, EventGuid, EventType, UserId};
 use crate::json::Json;
+use crate::member::{InvalidInput, check_payload};
 use crate::timestamp::Timestamp;
 
 /// Most bytes of the canonical text of `data`: 1 MiB.
@@ -103,19 +102,19 @@ impl FormSubmission {
     /// Reads an event from its JSON text and checks every rule.
     ///
     /// # Errors
-    /// [`InvalidEvent`] names the field and its value.
-    pub fn parse(text: &str) -> Result<Self, InvalidEvent> {
+    /// [`InvalidInput`] names the field and its value.
+    pub fn parse(text: &str) -> Result<Self, InvalidInput> {
         parse::parse(text)
     }
 
     /// Checks what the types do not: `data` is an object and both payloads keep their limits.
     ///
     /// # Errors
-    /// [`InvalidEvent::WrongType`] and [`InvalidEvent::TooLarge`].
-    pub fn validate(&self) -> Result<(), InvalidEvent> {
-        parse::check_payload("data", &self.data, MAX_DATA_BYTES)?;
+    /// [`InvalidInput::WrongType`] and [`InvalidInput::TooLarge`].
+    pub fn validate(&self) -> Result<(), InvalidInput> {
+        check_payload("data", &self.data, MAX_DATA_BYTES)?;
         match &self.metadata {
-            Some(metadata) => parse::check_payload("metadata", metadata, MAX_METADATA_BYTES),
+            Some(metadata) => check_payload("metadata", metadata, MAX_METADATA_BYTES),
             None => Ok(()),
         }
     }
@@ -155,8 +154,8 @@ impl FormSubmission {
     /// Replaces the context within the stored metadata.
     ///
     /// # Errors
-    /// [`InvalidEvent`] where the correlation id is too long or the metadata would outgrow its limit.
-    pub fn with_context(self, context: &Context) -> Result<Self, InvalidEvent> {
+    /// [`InvalidInput`] where the correlation id is too long or the metadata would outgrow its limit.
+    pub fn with_context(self, context: &Context) -> Result<Self, InvalidInput> {
         parse::with_context(self, context)
     }
 }

@@ -11,7 +11,7 @@ pub const MAX_ID_CHARS: usize = 255;
 /// Most bytes (UTF-8) that an identifier, a type or a correlation id may have, so that it fits an index key.
 pub const MAX_ID_BYTES: usize = 512;
 
-/// Event types that begin so belong to Veritrail itself.
+/// Event types and audit actions that begin so belong to Veritrail itself.
 pub const RESERVED_TYPE_PREFIX: &str = "veritrail.";
 
 /// Why a text is no identifier.
@@ -43,9 +43,12 @@ pub(crate) fn check_id(text: &str) -> Result<(), InvalidId> {
     if text.is_empty() {
         return Err(InvalidId::Empty);
     }
-    let chars = text.chars().count();
-    if chars > MAX_ID_CHARS || text.len() > MAX_ID_BYTES {
-        return Err(InvalidId::TooLong { chars, bytes: text.len() });
+    // No text has more characters than bytes.
+    if text.len() > MAX_ID_CHARS {
+        let chars = text.chars().count();
+        if chars > MAX_ID_CHARS || text.len() > MAX_ID_BYTES {
+            return Err(InvalidId::TooLong { chars, bytes: text.len() });
+        }
     }
     if text.contains('\0') {
         return Err(InvalidId::Null);
@@ -61,7 +64,7 @@ fn check_type(text: &str) -> Result<(), InvalidId> {
     Ok(())
 }
 
-// The five types differ in meaning alone: a macro keeps their impls the same, which a function cannot do.
+// The types differ in meaning alone: a macro keeps their impls the same, which a function cannot do.
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident, $check:path) => {
         $(#[$doc])*
@@ -125,6 +128,17 @@ macro_rules! id {
 id!(
     /// The guid of an event, unique within its tenant.
     EventGuid,
+    check_id
+);
+id!(
+    /// The guid of an audit entry, unique within its tenant.
+    AuditGuid,
+    check_id
+);
+id!(
+    /// What an audit entry says was done, such as `user.login`. Those that begin with [`RESERVED_TYPE_PREFIX`] are
+    /// Veritrail's own: a store takes them from itself alone.
+    AuditAction,
     check_id
 );
 id!(

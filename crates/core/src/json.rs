@@ -80,6 +80,9 @@ pub enum NumberProblem {
     /// An integer that RFC 8785 would write with other digits.
     #[error("is an integer that a double does not hold exactly")]
     InexactInteger,
+    /// Not what `jsonb` makes of a canonical number, such as `1.0`.
+    #[error("is not what a canonical number is stored as")]
+    NotCanonical,
 }
 
 /// A parsed JSON value; the members of an object are in the order of RFC 8785, section 3.2.3.
@@ -110,6 +113,15 @@ impl Json {
     /// [`JsonError`] as [`Json::parse`], but for the rules about numbers.
     pub fn parse_jsonb(text: &str) -> Result<Self, JsonError> {
         Ok(Self::from_node(&parse(text, usize::MAX >> 1, Numbers::Nearest)?))
+    }
+
+    /// Reads a JSON text that PostgreSQL's `jsonb` has written of a canonical text, and gives that back. A number that
+    /// was changed is refused, also where a double could not tell the difference.
+    ///
+    /// # Errors
+    /// [`JsonError`] as [`Json::parse_jsonb`]; [`NumberProblem::NotCanonical`].
+    pub fn parse_stored_jsonb(text: &str) -> Result<Self, JsonError> {
+        Ok(Self::from_node(&parse(text, usize::MAX >> 1, Numbers::AsJsonb)?))
     }
 
     /// Brings a value into canonical form.

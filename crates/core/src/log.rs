@@ -150,11 +150,11 @@ impl TreeHead {
     }
 }
 
-/// What an append answers for one event.
+/// What an append answers for one event; with another guid than an event's, for what has that.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
+pub struct Receipt<Guid = EventGuid> {
     /// The event.
-    pub guid: EventGuid,
+    pub guid: Guid,
     /// Where it stands.
     pub position: Position,
     /// The server's stamp.

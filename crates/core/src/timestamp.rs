@@ -66,13 +66,22 @@ impl Timestamp {
     #[must_use]
     pub fn with_fraction(self, digits: usize) -> String {
         let instant = self.to_offset_date_time();
-        let (year, month, day) = (instant.year(), u8::from(instant.month()), instant.day());
-        let (hour, minute, second) = (instant.hour(), instant.minute(), instant.second());
-        let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+        // Digit by digit: this is written twice into every envelope that is hashed.
+        let mut text = String::with_capacity(30);
+        push_digits(&mut text, instant.year().unsigned_abs(), 4);
+        for (mark, number) in [('-', u8::from(instant.month())), ('-', instant.day())] {
+            text.push(mark);
+            push_digits(&mut text, u32::from(number), 2);
+        }
+        for (mark, number) in [('T', instant.hour()), (':', instant.minute()), (':', instant.second())] {
+            text.push(mark);
+            push_digits(&mut text, u32::from(number), 2);
+        }
         if digits > 0 {
-            let nanos = format!("{:09}", instant.nanosecond());
             text.push('.');
-            text.push_str(&nanos[..digits.min(9)]);
+            let end = text.len() + digits.min(9);
+            push_digits(&mut text, instant.nanosecond(), 9);
+            text.truncate(end);
         }
         text.push('Z');
         text
@@ -81,6 +90,14 @@ impl Timestamp {
     fn to_offset_date_time(self) -> OffsetDateTime {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000)
             .expect("a timestamp lies within the years 0001 to 9999")
+    }
+}
+
+/// Writes a number with leading zeros.
+fn push_digits(text: &mut String, number: u32, width: u32) {
+    for place in (0..width).rev() {
+        let digit = number / 10_u32.pow(place) % 10;
+        text.push(char::from_digit(digit, 10).expect("a remainder of 10 is a digit"));
     }
 }
 

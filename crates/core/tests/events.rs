@@ -183,3 +183,28 @@ fn the_leaf_is_the_frozen_one() {
     let other = Salts::from_bytes(&[7; 48]);
     assert_ne!(leaf, leaf_hash(&Sha256Hasher, &envelope.commitment(&other)), "the salt is hashed");
 }
+
+#[test]
+fn canonical_numbers_come_back_from_jsonb_and_others_do_not() {
+    // What PostgreSQL writes for the canonical text beside it: it never writes an exponent.
+    let stored = [
+        ("1000000000000000000000", "1e+21"),
+        ("-1000000000000000000000", "-1e+21"),
+        ("1234500000000000000000000", "1.2345e+24"),
+        ("0.0000001", "1e-7"),
+        ("-0.00000012345", "-1.2345e-7"),
+        ("0.000001", "0.000001"),
+        ("123456789012345680000", "123456789012345680000"),
+        ("130.65331632653061", "130.65331632653061"),
+        ("0", "0"),
+        ("-1.5", "-1.5"),
+    ];
+    for (text, canonical) in stored {
+        assert_eq!(Json::parse_stored_jsonb(text).unwrap().as_str(), canonical);
+    }
+    for changed in ["1.0", "1.50", "0.1000000000000000000001", "9007199254740993", "1e21", "-0"] {
+        assert!(Json::parse_stored_jsonb(changed).is_err(), "{changed}");
+    }
+    let nested = r#"{"b": [1, {"a": 2.5}], "aa": "x"}"#;
+    assert_eq!(Json::parse_stored_jsonb(nested).unwrap().as_str(), r#"{"aa":"x","b":[1,{"a":2.5}]}"#);
+}

@@ -8,12 +8,11 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use veritrail_core::store::{
-    EntitySnapshot, EntityStore, EventStore, HashAnchorStore, RaiseLevelsError, Raised, SaveEventsError,
-    SnapshotStore, SyncLevelStore, TreeStore,
+    EntitySnapshot, EntityStore, EventStore, HashAnchorStore, SaveEventsError, SnapshotStore, TreeStore,
 };
 use veritrail_core::{
-    Epoch, EventGuid, FormSubmission, MemoryError, MemoryStore, Position, Receipt, Subject, SyncLevel,
-    TenantId, Timestamp, TreeSize,
+    Epoch, EventGuid, FormSubmission, MemoryError, MemoryStore, Position, Receipt, Subject, TenantId,
+    Timestamp, TreeSize,
 };
 
 const LAST: &str = "9999-12-31T23:59:59.999999Z";
@@ -161,37 +160,6 @@ fn threads_share_a_store() {
     receipts.sort_by_key(|receipt| receipt.position);
     assert!(receipts.iter().map(|receipt| receipt.position.0).eq(0..200));
     assert!(receipts.is_sorted_by(|earlier, later| earlier.recorded_at < later.recorded_at));
-}
-
-#[test]
-fn levels_go_up_and_are_counted() {
-    let mut store = numbered();
-    save(&mut store, 0, 4);
-    let (e0, e1, e2, none) = (guid("e0"), guid("e1"), guid("e2"), guid("none"));
-    let first = [
-        (&e0, SyncLevel::Remote),
-        (&e1, SyncLevel::External),
-        (&e2, SyncLevel::Local),
-        (&none, SyncLevel::Remote),
-    ];
-    let raised = now(store.raise_sync_levels(&first)).unwrap();
-    assert_eq!(raised, Raised { raised: 2, unchanged: 1, unknown: 1 });
-    // Lower, equal and twice: of two the higher level counts, and a guid counts once.
-    let second = [(&e1, SyncLevel::Remote), (&e0, SyncLevel::External), (&e0, SyncLevel::Remote)];
-    let raised = now(store.raise_sync_levels(&second)).unwrap();
-    assert_eq!(raised, Raised { raised: 1, unchanged: 1, unknown: 0 });
-    let at_level = |store: &mut MemoryStore, level, begin, limit| -> (Vec<u64>, Option<Position>) {
-        let page = now(store.events_at_level(level, Position(begin), limit)).unwrap();
-        assert!(page.events.iter().all(|stored| stored.event.sync_level == level));
-        (page.events.iter().map(|stored| stored.position.0).collect(), page.next)
-    };
-    assert_eq!(at_level(&mut store, SyncLevel::Local, 0, 10), (vec![2, 3], None));
-    assert_eq!(at_level(&mut store, SyncLevel::Local, 3, 10), (vec![3], None));
-    assert_eq!(at_level(&mut store, SyncLevel::Local, 0, 1), (vec![2], Some(Position(3))));
-    assert_eq!(at_level(&mut store, SyncLevel::Remote, 0, 10), (vec![], None));
-    assert_eq!(at_level(&mut store, SyncLevel::External, 0, 10), (vec![0, 1], None));
-    let many = vec![(&e0, SyncLevel::Local); 10_001];
-    assert_eq!(now(store.raise_sync_levels(&many)), Err(RaiseLevelsError::TooMany(10_001)));
 }
 
 #[test]

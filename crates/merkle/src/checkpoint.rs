@@ -1,14 +1,17 @@
 //! Checkpoints (C2SP tlog-checkpoint): the tree head of a log as the text of a signed note.
 //!
-//! Signatures and keys are not here but in [`note`](crate::note); nor is the log's duty never to sign two
-//! checkpoints that contradict each other, which needs a memory that this crate has not.
+//! Signatures and keys are not here but in [`note`](crate::note), those of witnesses in
+//! [`cosignature`](crate::cosignature); nor is the log's duty never to sign two checkpoints that contradict
+//! each other, which needs a memory that this crate has not.
+//!
+//! This follows C2SP's `tlog-checkpoint` at commit `2793893`.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use crate::note::{Note, NoteError, SignerKey, VerifierKey};
-use crate::{Hash, MAX_TREE_SIZE};
+use crate::{Hash, MAX_TREE_SIZE, decimal};
 
 /// What a log states about its tree, for others to sign, store and compare.
 ///
@@ -99,7 +102,7 @@ impl Checkpoint {
         };
         let checkpoint = Self {
             origin: origin.into(),
-            size: parse_size(size).ok_or(CheckpointError::Size)?,
+            size: decimal::parse(size).ok_or(CheckpointError::Size)?,
             root: Hash::from_base64(root).map_err(|_| CheckpointError::Root)?,
             extensions: lines.map(Into::into).collect(),
         };
@@ -151,13 +154,6 @@ impl Checkpoint {
             Err(CheckpointError::Extension)
         }
     }
-}
-
-fn parse_size(text: &str) -> Option<u64> {
-    // `u64::from_str` also reads "+1" and "01", which would be second spellings of one checkpoint.
-    let is_canonical =
-        text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    if is_canonical { text.parse().ok() } else { None }
 }
 
 fn is_line(text: &str) -> bool {

@@ -1,6 +1,6 @@
-//! The 32-byte hash of a leaf or node, and its texts (hex, base64, serde).
+//! The 32-byte hash of a leaf or node, and its texts (hex, base64).
 //!
-//! How a hash is computed is not here but in `hasher`.
+//! How a hash is computed is not here but in `hasher`; its serde form is in `serde_forms`.
 
 use alloc::string::String;
 use core::fmt;
@@ -104,7 +104,9 @@ impl AsRef<[u8]> for Hash {
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        let mut text = [0; 2 * HASH_BYTES];
+        hex::encode_to_slice(self.0, &mut text).map_err(|_| fmt::Error)?;
+        f.write_str(core::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -126,37 +128,6 @@ impl FromStr for Hash {
             }
             Err(_) => Err(ParseHashError::Hex),
         }
-    }
-}
-
-#[cfg(feature = "serde")]
-impl serde::Serialize for Hash {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-#[cfg(feature = "serde")]
-impl<'de> serde::Deserialize<'de> for Hash {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(HexVisitor)
-    }
-}
-
-/// Reads a hash from a string that need not outlive the call, which a derived `&str` field would demand.
-#[cfg(feature = "serde")]
-struct HexVisitor;
-
-#[cfg(feature = "serde")]
-impl serde::de::Visitor<'_> for HexVisitor {
-    type Value = Hash;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a hash of 64 hex digits")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Hash, E> {
-        text.parse().map_err(E::custom)
     }
 }
 

@@ -1,5 +1,5 @@
 //! The history tree of RFC 6962 and RFC 9162 (a Merkle tree over an append-only log): hashing, compact
-//! ranges, inclusion, consistency and range proofs, and, with the feature `note`, the signed notes and
+//! ranges, inclusion, consistency, range and set proofs, and, with the feature `note`, the signed notes and
 //! checkpoints of C2SP.
 //!
 //! It is a pure library: it does no I/O, reads no clock and draws no randomness. It knows nothing of events,
@@ -7,12 +7,16 @@
 //! whoever receives a proof takes the tree size and the root from a checkpoint that it trusts, never from the
 //! proof.
 //!
-//! * [`struct@Hash`], [`TreeHasher`], [`Sha256Hasher`]: how leaves and nodes are hashed.
-//! * [`CompactRange`], [`NodeId`], [`root_of_leaves`]: construction.
+//! * [`struct@Hash`], [`TreeHasher`], [`Sha256Hasher`], `Blake3Hasher` (feature `blake3`): how leaves and nodes are
+//!   hashed.
+//! * [`CompactRange`], [`NodeId`], [`root_of_leaves`], [`root_of_entries`]: construction; `parallel` (feature `rayon`):
+//!   on several threads.
 //! * [`proof`]: which nodes a proof needs, apart from fetching them.
-//! * [`verify_inclusion`], [`verify_consistency`], [`verify_range`]: verification, which shares no code with
+//! * [`verify_inclusion`], [`verify_consistency`], [`verify_range`], [`verify_set`]: verification, which shares no code with
 //!   construction.
-//! * `note`, `checkpoint` (feature `note`): C2SP signed-note and tlog-checkpoint.
+//! * [`tile`]: the tiles of C2SP's tiled logs.
+//! * `note`, `checkpoint`, `cosignature`, `tlog_proof` (feature `note`): C2SP's signed notes, the checkpoints
+//!   of logs, what witnesses sign about them, and proofs that carry all of it.
 //!
 //! ```
 //! use veritrail_merkle::{CompactRange, Hash, Sha256Hasher, TreeHasher, proof, root_of_leaves, verify_inclusion};
@@ -45,6 +49,7 @@
 
 extern crate alloc;
 
+mod decimal;
 mod hash;
 mod hasher;
 mod node;
@@ -54,14 +59,26 @@ mod verify;
 #[cfg(feature = "note")]
 pub mod checkpoint;
 #[cfg(feature = "note")]
+pub mod cosignature;
+#[cfg(feature = "note")]
 pub mod note;
+#[cfg(feature = "rayon")]
+pub mod parallel;
 pub mod proof;
+#[cfg(feature = "serde")]
+pub mod serde_forms;
+pub mod tile;
+#[cfg(feature = "note")]
+pub mod tlog_proof;
 
 pub use hash::{Hash, ParseHashError};
+#[cfg(feature = "blake3")]
+pub use hasher::Blake3Hasher;
 pub use hasher::{Sha256Hasher, TreeHasher};
 pub use node::NodeId;
-pub use range::{CompactRange, RangeError, root_of_leaves};
-pub use verify::{VerifyError, verify_consistency, verify_inclusion, verify_range};
+pub use range::bulk::{root_of_entries, root_of_leaves};
+pub use range::{CompactRange, RangeError};
+pub use verify::{VerifyError, verify_consistency, verify_inclusion, verify_range, verify_set};
 
 /// The largest tree size, 2^63 leaves: what fits a signed 64-bit column, and leaves the arithmetic of `u64` a
 /// spare bit.

@@ -1,8 +1,11 @@
 //! Signed notes (C2SP signed-note v1): a text and the signatures of one or more named Ed25519 keys.
 //!
-//! What the text of a log's checkpoint says is not here but in [`checkpoint`](crate::checkpoint). Signature
-//! types other than Ed25519 (0x01), such as witness cosignatures, are carried but not verified: their keys
-//! are unknown here.
+//! What the text of a log's checkpoint says is not here but in [`checkpoint`](crate::checkpoint), what
+//! witnesses sign about it in [`cosignature`](crate::cosignature). Signatures of other types are carried but
+//! not verified: their keys are unknown here.
+//!
+//! This follows C2SP's `signed-note` at commit `0552876`. Where it leaves a choice: a bad signature of a known
+//! key refuses the whole note, and a note has at most [`MAX_SIGNATURES`] signatures.
 //!
 //! ```
 //! use veritrail_merkle::note::{Note, SignerKey};
@@ -24,11 +27,13 @@ mod key;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 pub use key::{KeyError, KeyId, MAX_NAME_BYTES, SignerKey, VerifierKey};
+pub(crate) use key::{PrivateKey, PublicKey, SignatureType};
 
 /// The most signatures that a note may have. C2SP asks for at least 16; Go's implementation has the same
 /// limit.
@@ -56,6 +61,15 @@ pub struct Signature {
     name: String,
     key_id: KeyId,
     bytes: Vec<u8>,
+}
+
+/// A key that signatures in a note are checked against: by whom, and of what.
+pub(crate) trait NoteKey: PartialEq {
+    /// The key, whose name and id a signature line claims.
+    fn public_key(&self) -> &PublicKey;
+
+    /// Whether these are the bytes of a signature of this text by this key.
+    fn is_signature_of(&self, text: &str, signature: &[u8]) -> bool;
 }
 
 /// Why a note cannot be made, read or trusted.
@@ -155,6 +169,20 @@ impl Note {
     /// different known keys could have made one.
     pub fn verify<'k>(&self, keys: &'k [VerifierKey]) -> Result<Vec<&'k VerifierKey>, NoteError> {
         let mut signed_by: Vec<&VerifierKey> = Vec::new();
+        for (key, _) in self.signatures_by(keys)? {
+            if !signed_by.contains(&key) {
+                signed_by.push(key);
+            }
+        }
+        if signed_by.is_empty() { Err(NoteError::NoKnownSignature) } else { Ok(signed_by) }
+    }
+
+    /// The signatures that claim one of `keys`, with that key, in the order of the lines; all of them verified.
+    pub(crate) fn signatures_by<'n, 'k, K: NoteKey>(
+        &'n self,
+        keys: &'k [K],
+    ) -> Result<Vec<(&'k K, &'n Signature)>, NoteError> {
+        let mut signatures = Vec::new();
         for signature in &self.signatures {
             let Some(key) = signature.known_key(keys)? else { continue };
             if !key.is_signature_of(&self.text, &signature.bytes) {
@@ -163,11 +191,9 @@ impl Note {
                     key_id: signature.key_id,
                 });
             }
-            if !signed_by.contains(&key) {
-                signed_by.push(key);
-            }
+            signatures.push((key, signature));
         }
-        if signed_by.is_empty() { Err(NoteError::NoKnownSignature) } else { Ok(signed_by) }
+        Ok(signatures)
     }
 
     /// Adds a signature line, such as one made elsewhere. It is not verified.
@@ -240,8 +266,9 @@ impl Signature {
         (!bytes.is_empty()).then(|| Self { name: name.into(), key_id: KeyId(*key_id), bytes: bytes.into() })
     }
 
-    fn known_key<'k>(&self, keys: &'k [VerifierKey]) -> Result<Option<&'k VerifierKey>, NoteError> {
-        let mut matching = keys.iter().filter(|key| key.name() == self.name && key.id() == self.key_id);
+    fn known_key<'k, K: NoteKey>(&self, keys: &'k [K]) -> Result<Option<&'k K>, NoteError> {
+        let is_claimed = |key: &PublicKey| key.name() == self.name && key.id() == self.key_id;
+        let mut matching = keys.iter().filter(|key| is_claimed(key.public_key()));
         let Some(key) = matching.next() else { return Ok(None) };
         if matching.any(|other| other != key) {
             return Err(NoteError::AmbiguousKey { name: self.name.clone(), key_id: self.key_id });
@@ -251,6 +278,24 @@ impl Signature {
 
     fn byte_len(&self) -> usize {
         LINE_PREFIX.len() + self.name.len() + 1 + (self.bytes.len() + 4).div_ceil(3) * 4 + 1
+    }
+}
+
+/// As [`Note::parse`].
+impl FromStr for Note {
+    type Err = NoteError;
+
+    fn from_str(note: &str) -> Result<Self, Self::Err> {
+        Self::parse(note)
+    }
+}
+
+/// Reads what `Display` writes: a signature line without its newline, such as a witness answers with.
+impl FromStr for Signature {
+    type Err = NoteError;
+
+    fn from_str(line: &str) -> Result<Self, Self::Err> {
+        Self::parse(line).ok_or(NoteError::SignatureLine { line: 1 })
     }
 }
 

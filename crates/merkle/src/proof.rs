@@ -29,6 +29,18 @@
 //! the same root for the same shape: walk down from the root in both at once to a node where the hashes agree
 //! and the children do not. Two inputs then have one hash: a collision. Leaves and nodes are hashed in
 //! separate domains, so a node cannot stand in for a leaf either.
+//!
+//! # Proofs of a set of leaves
+//!
+//! A set proof proves several leaves, wherever they are, with one list of hashes: those of the largest
+//! subtrees that have no leaf of the set, left to right. There can be no fewer. The set proof of a run of
+//! leaves is its range proof; that of one leaf has the hashes of its inclusion proof in another order; that
+//! of all leaves is empty.
+//!
+//! The positions of a set are strictly increasing. That is a part of its soundness and not a matter of taste:
+//! a verifier that takes one position twice has two leaves for one place in the tree, hashes one of them, and
+//! reports both as proved. With distinct positions the argument above holds word for word: they and the size
+//! fix the place of each leaf and each hash, and every leaf that is claimed is hashed exactly once.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -89,6 +101,17 @@ pub enum PlanError {
         end: u64,
         /// The size of the tree.
         size: u64,
+    },
+    /// The set has no leaves, so there is nothing to prove.
+    #[error("a set of no leaves has no proof")]
+    EmptySet,
+    /// The positions of the set do not increase strictly.
+    #[error("position {index} comes after {previous} in a set of leaves")]
+    NotIncreasing {
+        /// The position before it.
+        previous: u64,
+        /// The position that is not larger.
+        index: u64,
     },
 }
 
@@ -164,6 +187,43 @@ pub fn plan_range(begin: u64, end: u64, size: u64) -> Result<Plan, PlanError> {
     Ok(plan)
 }
 
+/// Plans the set proof of the leaves at `indices` in the tree of `size` leaves; see the [module](self) for its
+/// order.
+///
+/// ```
+/// use veritrail_merkle::{NodeId, proof};
+///
+/// // The leaves 0 and 3 of a tree of 6: what is missing are the leaves 1 and 2 and the last two.
+/// let plan = proof::plan_set(&[0, 3], 6)?;
+/// let ids = [(0, 1), (0, 2), (1, 2)].map(|(level, index)| NodeId::new(level, index));
+/// assert_eq!(plan.nodes(), ids);
+/// # Ok::<(), proof::PlanError>(())
+/// ```
+///
+/// # Errors
+/// [`PlanError::SizeTooLarge`] for a size above 2^63, [`PlanError::EmptySet`] without indices,
+/// [`PlanError::NotIncreasing`] unless they increase strictly, [`PlanError::IndexOutOfRange`] unless all are
+/// below the size.
+pub fn plan_set(indices: &[u64], size: u64) -> Result<Plan, PlanError> {
+    check_size(size)?;
+    let &last = indices.last().ok_or(PlanError::EmptySet)?;
+    if let Some(pair) = indices.windows(2).find(|pair| pair[0] >= pair[1]) {
+        return Err(PlanError::NotIncreasing { previous: pair[0], index: pair[1] });
+    }
+    if last >= size {
+        return Err(PlanError::IndexOutOfRange { index: last, size });
+    }
+    let mut plan = Plan::empty();
+    let mut gap = 0;
+    for &index in indices {
+        plan.nodes.extend(CompactRange::node_ids(gap, index));
+        gap = index + 1;
+    }
+    let path = siblings(NodeId::leaf(last), size).into_iter();
+    path.filter(|sibling| !matches!(sibling, Sibling::Left(_))).for_each(|sibling| plan.push(sibling));
+    Ok(plan)
+}
+
 impl Plan {
     /// The nodes to fetch, in the order in which [`assemble`](Self::assemble) wants their hashes. All are
     /// perfect, and complete in the tree that the plan is for.
@@ -179,7 +239,7 @@ impl Plan {
     }
 
     /// Makes the proof from the hashes of [`nodes`](Self::nodes), in the order of the RFC (of the
-    /// [module](self) for a range).
+    /// [module](self) for a range or a set).
     ///
     /// # Errors
     /// [`AssembleError`] if there are more or fewer hashes than nodes.

@@ -1,8 +1,10 @@
 //! Compact ranges: the fewest perfect nodes that cover a run of leaves, which is all that a log has to keep
-//! in memory to append and to know its root. Also the root of leaves that are all at hand.
+//! in memory to append and to know its root.
 //!
-//! Proofs are not here but in `proof`; checking them is not here but in `verify`, which shares no code with
+//! Many leaves at once are in `bulk`. Proofs are not here but in `proof`; checking them is not here but in `verify`, which shares no code with
 //! this file.
+
+pub(crate) mod bulk;
 
 use alloc::vec::Vec;
 
@@ -137,12 +139,12 @@ impl CompactRange {
 
     /// Appends one leaf. `visit` is called for each perfect node that becomes complete, bottom up: the leaf
     /// itself first, then those of its ancestors that lie in the range and that it fills. Amortised one inner
-    /// node a leaf.
+    /// node a leaf, however long the range. For many leaves at once see [`append_leaves`](Self::append_leaves).
     ///
     /// # Panics
     /// If the range already ends at [`MAX_TREE_SIZE`], which no log reaches by appending.
     pub fn append<H: TreeHasher>(&mut self, hasher: &H, leaf: Hash, mut visit: impl FnMut(NodeId, Hash)) {
-        assert!(self.end < MAX_TREE_SIZE, "a tree has at most 2^63 leaves");
+        self.check_room(1);
         let id = NodeId::leaf(self.end);
         visit(id, leaf);
         self.push_node(hasher, id, leaf, &mut visit);
@@ -171,7 +173,8 @@ impl CompactRange {
     }
 
     /// The root of the tree of `end` leaves (RFC 9162 section 2.1.1), or `None` if the range does not begin
-    /// at 0.
+    /// at 0. Hashes one node less than there are bits set in `end`, at most 62: each of these nodes covers the
+    /// last leaf, so none could have been kept from before that leaf.
     #[must_use]
     pub fn root<H: TreeHasher>(&self, hasher: &H) -> Option<Hash> {
         if self.begin != 0 {
@@ -180,6 +183,13 @@ impl CompactRange {
         let fold =
             self.hashes.iter().rev().copied().reduce(|right, left| hasher.hash_children(&left, &right));
         Some(fold.unwrap_or_else(|| hasher.empty_root()))
+    }
+
+    /// # Panics
+    /// If the range has no room for so many leaves.
+    pub(crate) fn check_room(&self, leaves: usize) {
+        let room = MAX_TREE_SIZE - self.end;
+        assert!(u64::try_from(leaves).is_ok_and(|leaves| leaves <= room), "a tree has at most 2^63 leaves");
     }
 
     /// Puts a node at the right end and merges it with its left sibling for as long as the range has that
@@ -199,28 +209,4 @@ impl CompactRange {
         }
         self.hashes.push(hash);
     }
-}
-
-/// The root of the tree that has exactly these leaves (RFC 9162 section 2.1.1).
-///
-/// Works level by level, so that [`TreeHasher::hash_level`] sees long runs; needs memory for half as many
-/// hashes again.
-#[must_use]
-pub fn root_of_leaves<H: TreeHasher>(hasher: &H, leaf_hashes: &[Hash]) -> Hash {
-    let mut level = parents(hasher, leaf_hashes);
-    while level.len() > 1 {
-        level = parents(hasher, &level);
-    }
-    level.first().copied().unwrap_or_else(|| hasher.empty_root())
-}
-
-/// The next level up. A last node without a partner is promoted as it is, which gives the tree of the RFC:
-/// there, too, a right edge that is not perfect hangs below the lowest node that needs it.
-fn parents<H: TreeHasher>(hasher: &H, nodes: &[Hash]) -> Vec<Hash> {
-    let mut parents = Vec::with_capacity(nodes.len().div_ceil(2));
-    hasher.hash_level(nodes, &mut parents);
-    if let (Some(&last), 1) = (nodes.last(), nodes.len() % 2) {
-        parents.push(last);
-    }
-    parents
 }

@@ -1,18 +1,20 @@
-//! Verification of inclusion, consistency and range proofs.
+//! Verification of inclusion, consistency, range and set proofs.
 //!
 //! Construction is not here but in `proof`. The two share no code but the hasher, so that a mistake in one
 //! cannot hide in the other. Every function works out from positions and sizes alone how many hashes the
 //! proof must have, and refuses any other number before it hashes anything; none panics, whatever it is
-//! given; none hashes more than 126 nodes, and for a page one more for each leaf.
+//! given; none hashes more than 126 nodes, and for a page one more for each leaf (for a set, 63 for each leaf).
 //!
 //! The tree size is an argument and not a part of the proof: it must come from the same checkpoint as the
 //! root. A proof does not bind the size by itself; trees of different sizes can have paths of the same shape.
 
 mod range;
+mod set;
 
 use crate::{Hash, MAX_TREE_SIZE, TreeHasher};
 
 pub use range::verify_range;
+pub use set::verify_set;
 
 /// Why a proof does not prove its statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +51,17 @@ pub enum VerifyError {
         leaves: usize,
         /// The size of the tree.
         size: u64,
+    },
+    /// The set has no leaves, so that it would prove nothing.
+    #[error("a set of no leaves has no proof")]
+    EmptySet,
+    /// The positions of the set do not increase strictly.
+    #[error("position {index} comes after {previous} in a set of leaves")]
+    NotIncreasing {
+        /// The position before it.
+        previous: u64,
+        /// The position that is not larger.
+        index: u64,
     },
     /// The proof has more or fewer hashes than a proof of such a statement has.
     #[error("the proof has {actual} hashes instead of {expected}")]

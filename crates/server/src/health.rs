@@ -47,8 +47,12 @@ fn classify(error: &AccessError) -> DatabaseHealth {
     match error {
         AccessError::Unreachable(_) | AccessError::PoolTimeout => DatabaseHealth::Unreachable,
         AccessError::NotMigrated => DatabaseHealth::NotMigrated,
-        AccessError::Contended | AccessError::Database(_) | AccessError::Corrupt(_) => {
-            DatabaseHealth::Failing
-        }
+        AccessError::Contended
+        | AccessError::LogBusy { .. }
+        | AccessError::TenantRefused(_)
+        | AccessError::SessionLost
+        | AccessError::TransactionBroken
+        | AccessError::Database(_)
+        | AccessError::Corrupt(_) => DatabaseHealth::Failing,
     }
 }

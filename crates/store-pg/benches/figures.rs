@@ -13,7 +13,7 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, NoTls};
 use veritrail_store_pg::veritrail_core::{FormSubmission, Subject};
-use veritrail_store_pg::veritrail_sync::Cursor;
+use veritrail_store_pg::veritrail_sync::{Cursor, CursorRules};
 use veritrail_store_pg::{Applying, PgEventStore, Session};
 
 const BATCH: usize = 1_000;
@@ -24,7 +24,7 @@ const WARM_UP: usize = 5;
 const MEMBERS: usize = 40;
 const READ_ROUNDS: usize = 5;
 
-type Outcome<T> = Result<T, Box<dyn Error>>;
+type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 struct Figure {
     name: &'static str,
@@ -33,8 +33,13 @@ struct Figure {
     goal: &'static str,
 }
 
+/// Everything runs on the runtime's workers, as in a server: the first thread would have to be woken for each answer.
 #[tokio::main]
 async fn main() -> Outcome<()> {
+    tokio::spawn(figures()).await?
+}
+
+async fn figures() -> Outcome<()> {
     let url = env::var("DATABASE_URL")?;
     PgEventStore::initialize(&url).await?;
     let store = PgEventStore::from_url(&url)?;
@@ -142,7 +147,7 @@ async fn read_rounds(session: &mut Session<'_>, client: &Client) -> Outcome<(Fig
         let mut cursor = Cursor::Start;
         let mut read = 0;
         loop {
-            let page = session.events_since(&cursor, u32::try_from(BATCH)?).await?;
+            let page = session.events_since(&cursor, u32::try_from(BATCH)?, CursorRules::Ours).await?;
             read += page.events.len();
             cursor = page.cursor;
             if page.is_last {

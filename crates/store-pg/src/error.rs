@@ -3,7 +3,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::pooled_connection::deadpool::PoolError;
-use veritrail_core::{Hash, Position};
+use veritrail_core::{Hash, LogName, Position, TenantId};
 
 pub use crate::convert::Corrupt;
 
@@ -22,6 +22,23 @@ pub enum AccessError {
     /// A transaction ran into another one under REPEATABLE READ or SERIALIZABLE: repeat it.
     #[error("the transaction ran into a concurrent one and can be repeated")]
     Contended,
+    /// Another transaction holds the log's lock for longer than this one may wait: try again later.
+    #[error("the log `{log}` of the tenant `{tenant}` is busy: another transaction holds its lock")]
+    LogBusy {
+        /// The tenant.
+        tenant: TenantId,
+        /// The log.
+        log: LogName,
+    },
+    /// The database's role is bound to other tenants.
+    #[error("the database's role may not use the tenant: {0}")]
+    TenantRefused(String),
+    /// An operation of this session was cancelled, and its connection closed: begin another session.
+    #[error("the session's connection was closed when an operation on it was cancelled")]
+    SessionLost,
+    /// An operation in the caller's transaction was cancelled: nothing of the transaction can be committed.
+    #[error("the transaction cannot be committed: an operation in it was cancelled")]
+    TransactionBroken,
     /// A statement failed.
     #[error("a statement failed")]
     Database(#[source] DieselError),
@@ -100,8 +117,13 @@ pub enum IntegrityError {
     },
 }
 
-/// Name that our functions give as the violated constraint when a statement wrote fewer rows than wanted.
+// Names that our functions give as the violated constraint: Diesel hands on no SQLSTATE.
+/// A statement wrote fewer rows than wanted (VT002).
 const REQUIRE_COUNTS: &str = "require_counts";
+/// The role is bound to other tenants (VT004).
+const TENANT_REFUSED: &str = "tenant_refused";
+/// The log's lock was not had in time (VT005).
+const LOG_BUSY: &str = "log_busy";
 
 impl From<DieselError> for AccessError {
     fn from(error: DieselError) -> Self {
@@ -109,6 +131,12 @@ impl From<DieselError> for AccessError {
             DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => Self::Contended,
             DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, information) => {
                 Self::Unreachable(information.message().to_owned())
+            }
+            DieselError::BrokenTransactionManager => Self::TransactionBroken,
+            DieselError::DatabaseError(_, information)
+                if information.constraint_name() == Some(TENANT_REFUSED) =>
+            {
+                Self::TenantRefused(information.message().to_owned())
             }
             _ => Self::Database(error),
         }
@@ -132,8 +160,17 @@ pub(crate) fn is_unique_violation(error: &DieselError) -> bool {
 
 /// Whether a statement of ours undid itself because one of its parts wrote too few rows (VT002).
 pub(crate) fn is_short_count(error: &DieselError) -> bool {
+    violates(error, REQUIRE_COUNTS)
+}
+
+/// Whether the log's lock was not had in time (VT005).
+pub(crate) fn is_log_busy(error: &DieselError) -> bool {
+    violates(error, LOG_BUSY)
+}
+
+fn violates(error: &DieselError, name: &str) -> bool {
     match error {
-        DieselError::DatabaseError(_, information) => information.constraint_name() == Some(REQUIRE_COUNTS),
+        DieselError::DatabaseError(_, information) => information.constraint_name() == Some(name),
         _ => false,
     }
 }

@@ -1,92 +1,21 @@
-//! Table `events`: reading. Only the one statement of `append` writes.
+//! Table `events`: reading. Only the one statement of `append` writes; how a row becomes an event is in `events/row.rs`.
+
+mod row;
 
 use diesel::data_types::PgTimestamp;
+use diesel::dsl;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
-use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, SmallInt, Text, Timestamptz};
+use diesel::sql_types::{Array, BigInt, SmallInt, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use veritrail_core::{FormSubmission, Hash, Json, LeafParts, Position, StoredEvent, SyncLevel, TenantId};
+use veritrail_core::{EventGuid, Hash, Position, StoredEvent, SyncLevel, TenantId, Timestamp};
 
-use crate::convert::{Corrupt, Place, to_bigint};
+use crate::convert::{Place, to_bigint, to_pg};
 use crate::error::AccessError;
 use crate::schema::veritrail::events;
 use crate::statement::{Prepared, Statement, unknown_parameter};
-
-pub(crate) type EventColumns = (
-    BigInt,
-    Text,
-    Text,
-    Text,
-    Nullable<Integer>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Binary,
-    Binary,
-    Nullable<Binary>,
-    Timestamptz,
-    Text,
-    Text,
-    SmallInt,
-    Timestamptz,
-    Binary,
-);
-
-/// A row of `events` as PostgreSQL gives it: nothing of it is believed yet.
-#[derive(Queryable)]
-pub(crate) struct EventRow {
-    pub(crate) position: i64,
-    pub(crate) guid: String,
-    entity_guid: String,
-    event_type: String,
-    schema_version: Option<i32>,
-    data: Option<String>,
-    metadata: Option<String>,
-    salts: Vec<u8>,
-    data_hash: Vec<u8>,
-    metadata_hash: Option<Vec<u8>>,
-    timestamp: PgTimestamp,
-    user_id: String,
-    submitted_by: String,
-    sync_level: i16,
-    recorded_at: PgTimestamp,
-    pub(crate) leaf_hash: Vec<u8>,
-}
-
-impl TryFrom<EventRow> for StoredEvent {
-    type Error = Corrupt;
-
-    fn try_from(row: EventRow) -> Result<Self, Corrupt> {
-        let key = row.guid.clone();
-        let place = Place { table: "events", key: &key };
-        let schema_version = row.schema_version.map(u32::try_from).transpose();
-        let data = row.data.ok_or_else(|| place.corrupt("data"))?;
-        let event = FormSubmission {
-            guid: place.parsed("guid", &row.guid)?,
-            entity_guid: place.parsed("entity_guid", &row.entity_guid)?,
-            event_type: place.parsed("type", &row.event_type)?,
-            schema_version: schema_version.map_err(|_| place.corrupt("schema_version"))?,
-            data: Json::from_canonical_text(data),
-            metadata: row.metadata.map(Json::from_canonical_text),
-            timestamp: place.timestamp("timestamp", row.timestamp)?,
-            user_id: place.parsed("user_id", &row.user_id)?,
-            sync_level: SyncLevel::from_number(row.sync_level).ok_or_else(|| place.corrupt("sync_level"))?,
-        };
-        let metadata_hash = row.metadata_hash.as_deref().map(|hash| place.hash("metadata_hash", hash));
-        Ok(Self {
-            position: Position(place.unsigned("position", row.position)?),
-            event,
-            salts: place.salts(&row.salts)?,
-            parts: LeafParts {
-                data_hash: place.hash("data_hash", &row.data_hash)?,
-                metadata_hash: metadata_hash.transpose()?,
-            },
-            submitted_by: place.parsed("submitted_by", &row.submitted_by)?,
-            recorded_at: place.timestamp("recorded_at", row.recorded_at)?,
-            leaf_hash: place.hash("leaf_hash", &row.leaf_hash)?,
-        })
-    }
-}
+pub(crate) use row::{EventColumns, EventRow};
 
 struct ByPosition<'a> {
     tenant: &'a str,
@@ -107,6 +36,28 @@ impl Statement for ByPosition<'_> {
             2 => out.push_bind_param::<BigInt, _>(&self.begin),
             3 => out.push_bind_param::<BigInt, _>(&self.last),
             4 => out.push_bind_param::<BigInt, _>(&self.limit),
+            other => unknown_parameter(other),
+        }
+    }
+}
+
+struct After<'a> {
+    tenant: &'a str,
+    stamp: PgTimestamp,
+    limit: i64,
+}
+
+impl Statement for After<'_> {
+    const SQL: &'static str =
+        concat!(include_str!("sql/event_columns.sql"), include_str!("sql/events_after.sql"));
+    type Columns = EventColumns;
+    type Key = After<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Timestamptz, _>(&self.stamp),
+            3 => out.push_bind_param::<BigInt, _>(&self.limit),
             other => unknown_parameter(other),
         }
     }
@@ -153,6 +104,9 @@ impl Statement for AtPositions<'_> {
 }
 
 /// Rows with a position from `begin` to `last`, in order, `limit` at most.
+///
+/// Positions have no gaps, so a page is a range of them: a limit alone would let PostgreSQL read and sort the rest of the
+/// log where it knows little of the table. Where there is a gap all the same, the rest is read behind it.
 pub(crate) async fn by_position(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
@@ -160,13 +114,50 @@ pub(crate) async fn by_position(
     last: u64,
     limit: u32,
 ) -> Result<Vec<EventRow>, AccessError> {
-    let statement = ByPosition {
-        tenant: tenant.as_str(),
-        begin: i64::try_from(begin).unwrap_or(i64::MAX),
-        last: i64::try_from(last).unwrap_or(i64::MAX),
-        limit: i64::from(limit),
-    };
-    Ok(Prepared(statement).load(connection).await?)
+    go_on(connection, tenant, Vec::new(), begin, last, limit).await
+}
+
+/// Adds the rows from `begin` on to those before them, until there are `limit` or no more.
+async fn go_on(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    mut rows: Vec<EventRow>,
+    begin: u64,
+    last: u64,
+    limit: u32,
+) -> Result<Vec<EventRow>, AccessError> {
+    let last = i64::try_from(last).unwrap_or(i64::MAX);
+    let mut begin = i64::try_from(begin).unwrap_or(i64::MAX);
+    loop {
+        let missing = i64::from(limit).saturating_sub(i64::try_from(rows.len()).unwrap_or(i64::MAX));
+        if missing <= 0 || begin > last {
+            return Ok(rows);
+        }
+        let statement = ByPosition { tenant: tenant.as_str(), begin, last, limit: missing };
+        let more: Vec<EventRow> = Prepared(statement).load(connection).await?;
+        let Some(end) = more.last() else { return Ok(rows) };
+        begin = end.position.saturating_add(1);
+        if rows.is_empty() {
+            rows = more;
+        } else {
+            rows.extend(more);
+        }
+    }
+}
+
+/// Rows from the first position recorded after a stamp on, in order, `limit` at most.
+pub(crate) async fn after(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    stamp: Timestamp,
+    limit: u32,
+) -> Result<Vec<EventRow>, AccessError> {
+    let statement = After { tenant: tenant.as_str(), stamp: to_pg(stamp), limit: i64::from(limit) };
+    let rows: Vec<EventRow> = Prepared(statement).load(connection).await?;
+    match rows.last().and_then(|row| u64::try_from(row.position).ok()) {
+        Some(end) => go_on(connection, tenant, rows, end.saturating_add(1), u64::MAX, limit).await,
+        None => Ok(rows),
+    }
 }
 
 /// The events that have one of these guids, in no order.
@@ -238,19 +229,88 @@ pub(crate) async fn outside(
     Ok(rows)
 }
 
-/// The position after the last event recorded at or before an instant.
-pub(crate) async fn position_after(
+/// Whether an event with this guid is recorded.
+pub(crate) async fn exists(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
-    instant: PgTimestamp,
-) -> Result<Option<i64>, AccessError> {
-    let last: Option<i64> = events::table
+    guid: &EventGuid,
+) -> Result<bool, AccessError> {
+    let of_guid = events::table
         .filter(events::tenant_id.eq(tenant.as_str()))
-        .filter(events::recorded_at.le(instant))
-        .order(events::recorded_at.desc())
-        .select(events::position)
+        .filter(events::guid.eq(guid.as_str()))
+        .select(events::position);
+    Ok(diesel::select(dsl::exists(of_guid)).get_result(connection).await?)
+}
+
+/// When events happened, by the devices' clocks: those from position `begin` on, in order, `limit` at most.
+pub(crate) async fn timestamps(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    begin: u64,
+    limit: u32,
+) -> Result<Vec<Timestamp>, AccessError> {
+    let rows: Vec<(i64, PgTimestamp)> = events::table
+        .filter(events::tenant_id.eq(tenant.as_str()))
+        .filter(events::position.ge(to_bigint(begin)))
+        .order(events::position)
+        .limit(i64::from(limit))
+        .select((events::position, events::timestamp))
+        .load(connection)
+        .await?;
+    let believed = |(position, instant): &(i64, PgTimestamp)| {
+        Ok(Place { table: "events", key: position }.timestamp("timestamp", *instant)?)
+    };
+    rows.iter().map(believed).collect()
+}
+
+/// When the event at a position was recorded.
+pub(crate) async fn stamp(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    position: i64,
+) -> Result<Option<Timestamp>, AccessError> {
+    let found: Option<PgTimestamp> = events::table
+        .find((tenant.as_str(), position))
+        .select(events::recorded_at)
         .first(connection)
         .await
         .optional()?;
-    Ok(last.map(|position| position + 1))
+    let place = Place { table: "events", key: &position };
+    Ok(found.map(|stamp| place.timestamp("recorded_at", stamp)).transpose()?)
+}
+
+/// Guid, position and level on arrival of the events that have one of these guids, in no order.
+pub(crate) async fn arrivals(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    guids: &[&str],
+) -> Result<Vec<(String, Position, SyncLevel)>, AccessError> {
+    let statement = Arrivals { tenant: tenant.as_str(), guids };
+    let rows: Vec<(String, i64, i16)> = Prepared(statement).load(connection).await?;
+    let believed = |(guid, position, level): (String, i64, i16)| {
+        let place = Place { table: "events", key: &guid };
+        let position = Position(place.unsigned("position", position)?);
+        let level = SyncLevel::from_number(level).ok_or_else(|| place.corrupt("sync_level"))?;
+        Ok((guid, position, level))
+    };
+    rows.into_iter().map(believed).collect()
+}
+
+struct Arrivals<'a> {
+    tenant: &'a str,
+    guids: &'a [&'a str],
+}
+
+impl Statement for Arrivals<'_> {
+    const SQL: &'static str = include_str!("sql/arrival_levels.sql");
+    type Columns = (Text, BigInt, SmallInt);
+    type Key = Arrivals<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Array<Text>, _>(&self.guids),
+            other => unknown_parameter(other),
+        }
+    }
 }

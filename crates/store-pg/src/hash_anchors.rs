@@ -53,7 +53,9 @@ impl PgEventStore {
     /// [`OpenError::Integrity`] under [`OnMismatch::Refuse`]; [`OpenError::Access`].
     pub async fn check_anchor(&self, policy: OnMismatch) -> Result<Option<IntegrityError>, OpenError> {
         let mut session = self.session().await?;
-        match check(&mut session.connection, self.tenant()).await {
+        let checked: Result<Option<HashAnchor>, FetchError> =
+            session.snapshot(async |connection| check(connection, self.tenant()).await).await;
+        match checked {
             Ok(_) => Ok(None),
             Err(FetchError::Access(error)) => Err(error.into()),
             Err(FetchError::Integrity(found)) => match policy {

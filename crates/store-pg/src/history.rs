@@ -1,12 +1,13 @@
 //! Entities: the present state, the events that led to it, and the state at an earlier time.
 
+use diesel_async::AsyncPgConnection;
 use veritrail_applier::{Entities, EntityState};
-use veritrail_core::{EntityDoc, EntityGuid, StoredEvent, Timestamp};
+use veritrail_core::{EntityDoc, EntityGuid, LogName, StoredEvent, TenantId, Timestamp};
 
 use crate::entities::{self, ClusterTooLarge, Reach};
 use crate::error::AccessError;
-use crate::events;
-use crate::store::Session;
+use crate::session::Session;
+use crate::{events, logs, sync_levels};
 
 /// Most events that time travel replays for one entity.
 pub const MAX_CLUSTER_EVENTS: u32 = 100_000;
@@ -63,9 +64,15 @@ impl Session<'_> {
     /// # Errors
     /// [`HistoryError::Replica`], [`HistoryError::Access`].
     pub async fn entity(&mut self, guid: &EntityGuid) -> Result<Option<EntityDoc>, HistoryError> {
-        self.refuse_replica().await?;
+        let tenant = self.tenant;
         let wanted = std::iter::once(guid.clone()).collect();
-        let found = entities::load(&mut self.connection, self.tenant, &wanted, Reach::Named).await?;
+        let found: Vec<_> = self
+            .snapshot(async |connection| {
+                refuse_replica(connection, tenant).await?;
+                let found = entities::load(connection, tenant, &wanted, Reach::Named).await;
+                found.map_err(HistoryError::from)
+            })
+            .await?;
         Ok(found.into_iter().next().and_then(|entity| match entity.state {
             EntityState::Live(pair) => Some(pair.modified),
             EntityState::Deleted { .. } => None,
@@ -77,16 +84,8 @@ impl Session<'_> {
     /// # Errors
     /// [`HistoryError::TooLarge`] beyond [`MAX_TIMELINE_EVENTS`], [`HistoryError::Replica`].
     pub async fn timeline(&mut self, guid: &EntityGuid) -> Result<Vec<StoredEvent>, HistoryError> {
-        self.refuse_replica().await?;
-        let limit = MAX_TIMELINE_EVENTS;
-        let one = std::slice::from_ref(guid);
-        let positions =
-            entities::positions(&mut self.connection, self.tenant, one, limit.saturating_add(1)).await?;
-        if u32::try_from(positions.len()).map_or(true, |count| count > limit) {
-            return Err(ClusterTooLarge { limit }.into());
-        }
-        let positions: Vec<i64> = positions.into_iter().collect();
-        Ok(events::at_positions(&mut self.connection, self.tenant, &positions).await?)
+        let tenant = self.tenant;
+        self.snapshot(async |connection| timeline(connection, tenant, guid).await).await
     }
 
     /// The state of an entity at an earlier time, by replaying all events that may have had a part in it.
@@ -94,24 +93,52 @@ impl Session<'_> {
     /// # Errors
     /// [`HistoryError::TooLarge`] beyond [`MAX_CLUSTER_EVENTS`], [`HistoryError::Replica`].
     pub async fn entity_at(&mut self, guid: &EntityGuid, moment: Moment) -> Result<PastEntity, HistoryError> {
-        self.refuse_replica().await?;
-        let positions =
-            entities::cluster(&mut self.connection, self.tenant, guid, MAX_CLUSTER_EVENTS).await??;
-        let positions: Vec<i64> = positions.into_iter().collect();
-        let stored = events::at_positions(&mut self.connection, self.tenant, &positions).await?;
+        let tenant = self.tenant;
+        let stored: Vec<StoredEvent> =
+            self.snapshot(async |connection| cluster_events(connection, tenant, guid).await).await?;
         let past: Vec<_> =
             stored.iter().filter(|event| moment.includes(event)).map(|stored| &stored.event).collect();
         let mut entities = Entities::default();
-        let results = self.registry.apply_batch(past.iter().copied(), &mut entities);
+        let results = self.store.registry.apply_batch(past.iter().copied(), &mut entities);
         let left_out = results.iter().filter(|result| result.is_err()).count();
         Ok(PastEntity { state: entities.get(guid).cloned(), replayed: results.len() - left_out, left_out })
     }
+}
 
-    /// What an event touches is found when it is applied, and a replica applies nothing: an answer would be partial.
-    async fn refuse_replica(&mut self) -> Result<(), HistoryError> {
-        match self.log().await? {
-            Some(log) if log.replica => Err(HistoryError::Replica),
-            _ => Ok(()),
-        }
+async fn timeline(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    guid: &EntityGuid,
+) -> Result<Vec<StoredEvent>, HistoryError> {
+    refuse_replica(connection, tenant).await?;
+    let limit = MAX_TIMELINE_EVENTS;
+    let one = std::slice::from_ref(guid);
+    let positions = entities::positions(connection, tenant, one, limit.saturating_add(1)).await?;
+    if u32::try_from(positions.len()).map_or(true, |count| count > limit) {
+        return Err(ClusterTooLarge { limit }.into());
+    }
+    let positions: Vec<i64> = positions.into_iter().collect();
+    let mut found = events::at_positions(connection, tenant, &positions).await?;
+    sync_levels::complete(connection, tenant, &mut found).await?;
+    Ok(found)
+}
+
+/// All events that may have had a part in an entity's state.
+async fn cluster_events(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    guid: &EntityGuid,
+) -> Result<Vec<StoredEvent>, HistoryError> {
+    refuse_replica(connection, tenant).await?;
+    let positions = entities::cluster(connection, tenant, guid, MAX_CLUSTER_EVENTS).await??;
+    let positions: Vec<i64> = positions.into_iter().collect();
+    Ok(events::at_positions(connection, tenant, &positions).await?)
+}
+
+/// What an event touches is found when it is applied, and a replica applies nothing: an answer would be partial.
+async fn refuse_replica(connection: &mut AsyncPgConnection, tenant: &TenantId) -> Result<(), HistoryError> {
+    match logs::find(connection, tenant, LogName::Events).await? {
+        Some(log) if log.replica => Err(HistoryError::Replica),
+        _ => Ok(()),
     }
 }

@@ -4,14 +4,15 @@ use diesel::data_types::PgTimestamp;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::AstPass;
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::{Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
 use veritrail_core::{Epoch, LogName, TenantId, Timestamp};
 
 use crate::convert::Place;
-use crate::error::AccessError;
+use crate::error::{AccessError, is_log_busy};
 use crate::schema::veritrail::logs;
+use crate::session::Session;
 use crate::statement::{Prepared, Statement, unknown_parameter};
 
 /// A log's identity.
@@ -25,6 +26,17 @@ pub struct Log {
     pub base_stamp: Option<Timestamp>,
     /// Whether it is a verified copy of another database's log.
     pub replica: bool,
+}
+
+impl Session<'_> {
+    /// The identity of one of the tenant's logs; `None` before its first append.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn log_of(&mut self, log: LogName) -> Result<Option<Log>, AccessError> {
+        let tenant = self.tenant;
+        self.snapshot(async |connection| find(connection, tenant, log).await).await
+    }
 }
 
 type LogRow = (Uuid, i32, Option<PgTimestamp>, bool);
@@ -45,7 +57,29 @@ pub(crate) async fn lock_or_create(
     tenant: &TenantId,
     log: LogName,
 ) -> Result<LockedRow, AccessError> {
-    if let Some(log) = lock(connection, tenant, log).await? {
+    if let Some(log) = lock_free(connection, tenant, log).await? {
+        return Ok(LockedRow { log, is_new: false });
+    }
+    // Somebody holds it, or there is none.
+    let statement = Prepared(LockLog { tenant: tenant.as_str(), log: log.as_str() });
+    let found: Result<Option<LockedColumns>, _> = statement.get_result(connection).await.optional();
+    let found = found.map_err(|error| match is_log_busy(&error) {
+        true => AccessError::LogBusy { tenant: tenant.clone(), log },
+        false => error.into(),
+    })?;
+    // A row that is there and cannot be seen is hidden by row-level security.
+    let (log_id, epoch, base_stamp, replica, is_new) =
+        found.ok_or(AccessError::Database(diesel::result::Error::NotFound))?;
+    Ok(LockedRow { log: to_log((log_id, epoch, base_stamp, replica), tenant, log)?, is_new })
+}
+
+/// Reads the identity of a log that is written under the lock of another one, making the log if it is not there yet.
+pub(crate) async fn find_or_create(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    log: LogName,
+) -> Result<LockedRow, AccessError> {
+    if let Some(log) = find(connection, tenant, log).await? {
         return Ok(LockedRow { log, is_new: false });
     }
     let inserted = diesel::insert_into(logs::table)
@@ -53,13 +87,34 @@ pub(crate) async fn lock_or_create(
         .on_conflict_do_nothing()
         .execute(connection)
         .await?;
-    // A row that is there and cannot be seen is hidden by row-level security.
-    let found = lock(connection, tenant, log).await?;
+    let found = find(connection, tenant, log).await?;
     let log = found.ok_or(AccessError::Database(diesel::result::Error::NotFound))?;
     Ok(LockedRow { log, is_new: inserted == 1 })
 }
 
-async fn lock(
+type LockedColumns = (Uuid, i32, Option<PgTimestamp>, bool, bool);
+
+struct LockLog<'a> {
+    tenant: &'a str,
+    log: &'a str,
+}
+
+impl Statement for LockLog<'_> {
+    const SQL: &'static str = include_str!("sql/lock_log.sql");
+    type Columns = (SqlUuid, Integer, Nullable<Timestamptz>, Bool, Bool);
+    type Key = LockLog<'static>;
+
+    fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        match number {
+            1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Text, _>(&self.log),
+            other => unknown_parameter(other),
+        }
+    }
+}
+
+/// Locks the log's row if nobody else has locked it.
+async fn lock_free(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
     log: LogName,
@@ -68,6 +123,7 @@ async fn lock(
         .find((tenant.as_str(), log.as_str()))
         .select((logs::log_id, logs::epoch, logs::base_stamp, logs::replica))
         .for_no_key_update()
+        .skip_locked()
         .first(connection)
         .await
         .optional()?;
@@ -93,12 +149,14 @@ pub(crate) async fn find(
 pub(crate) async fn has_rows(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
+    log: LogName,
 ) -> Result<bool, AccessError> {
-    Ok(Prepared(HasRows { tenant: tenant.as_str() }).get_result(connection).await?)
+    Ok(Prepared(HasRows { tenant: tenant.as_str(), log: log.as_str() }).get_result(connection).await?)
 }
 
 struct HasRows<'a> {
     tenant: &'a str,
+    log: &'static str,
 }
 
 impl Statement for HasRows<'_> {
@@ -109,6 +167,7 @@ impl Statement for HasRows<'_> {
     fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         match number {
             1 => out.push_bind_param::<Text, _>(&self.tenant),
+            2 => out.push_bind_param::<Text, _>(&self.log),
             other => unknown_parameter(other),
         }
     }

@@ -1,7 +1,7 @@
 //! Table `merkle_tiles` and the leaves beside it: fetching the hashes that a plan asks for.
 //!
 //! A hash in a full tile is read from the tile; one in the last, partial tile of a level from the rows below it
-//! (`events.leaf_hash`, or the roots of the tiles one level down). What is fetched is not believed: whoever
+//! (`events.leaf_hash`, `audit_index.leaf_hash`, or the roots of the tiles one level down). What is fetched is not believed: whoever
 //! makes a proof of it verifies the proof.
 
 use diesel::pg::Pg;
@@ -14,10 +14,10 @@ use veritrail_merkle::{NodeId, Sha256Hasher, root_of_leaves};
 
 use crate::convert::{Place, to_bigint};
 use crate::error::{AccessError, IntegrityError};
-use crate::events;
 use crate::schema::veritrail::merkle_tiles;
 use crate::statement::{Prepared, Statement, unknown_parameter};
 use crate::tree_heads::to_integer;
+use crate::{audit_index, events};
 
 /// Hashes in a full tile (C2SP `tlog-tiles`).
 pub(crate) const TILE_WIDTH: u64 = 256;
@@ -28,6 +28,7 @@ pub(crate) const TILE_HEIGHT: u8 = 8;
 #[derive(Clone, Copy)]
 pub(crate) struct TreeOf<'a> {
     pub(crate) tenant: &'a TenantId,
+    pub(crate) log: LogName,
     pub(crate) epoch: Epoch,
     /// Leaves that are stored: a tile below this size is full and has a row.
     pub(crate) stored: u64,
@@ -137,7 +138,7 @@ async fn full_tile_runs(
     let small = |number: u64| i32::try_from(number).expect("an offset within a tile is below 256");
     let statement = TileNodes {
         tenant: tree.tenant.as_str(),
-        log: LogName::Events.as_str(),
+        log: tree.log.as_str(),
         epoch: to_integer(tree.epoch),
         levels: runs.iter().map(|run| i16::from(run.level)).collect(),
         tiles: runs.iter().map(|run| to_bigint(run.tile())).collect(),
@@ -173,7 +174,7 @@ pub(crate) async fn level_hashes(
     end: u64,
 ) -> Result<Vec<Hash>, FetchError> {
     let hashes = if level == 0 {
-        events::leaf_hashes(connection, tree.tenant, begin, end).await?
+        leaf_hashes(connection, tree, begin, end).await?
     } else {
         tile_roots(connection, tree, level - 1, begin, end).await?
     };
@@ -181,6 +182,21 @@ pub(crate) async fn level_hashes(
         return Err(IntegrityError::MissingHashes { level, begin, end }.into());
     }
     Ok(hashes)
+}
+
+/// The leaves at positions [`begin`, `end`) that are there, from the rows of the log.
+async fn leaf_hashes(
+    connection: &mut AsyncPgConnection,
+    tree: TreeOf<'_>,
+    begin: u64,
+    end: u64,
+) -> Result<Vec<Hash>, AccessError> {
+    match tree.log {
+        LogName::Events => events::leaf_hashes(connection, tree.tenant, begin, end).await,
+        LogName::Audit => audit_index::leaf_hashes(connection, tree.tenant, begin, end).await,
+        // Captured changes are not sealed in this version: no such leaf can be there.
+        LogName::Changes => Ok(Vec::new()),
+    }
 }
 
 /// The tiles of one level.
@@ -201,7 +217,7 @@ async fn tile_roots(
     end: u64,
 ) -> Result<Vec<Hash>, AccessError> {
     let rows: Vec<Vec<u8>> =
-        of_level(tree.tenant.as_str(), LogName::Events.as_str(), to_integer(tree.epoch), i16::from(level))
+        of_level(tree.tenant.as_str(), tree.log.as_str(), to_integer(tree.epoch), i16::from(level))
             .filter(merkle_tiles::tile_index.ge(to_bigint(begin)))
             .filter(merkle_tiles::tile_index.lt(to_bigint(end)))
             .order(merkle_tiles::tile_index)
@@ -224,14 +240,13 @@ pub(crate) async fn stored_tiles(
     begin: u64,
     end: u64,
 ) -> Result<Vec<TileRow>, AccessError> {
-    let rows =
-        of_level(tree.tenant.as_str(), LogName::Events.as_str(), to_integer(tree.epoch), i16::from(level))
-            .filter(merkle_tiles::tile_index.ge(to_bigint(begin)))
-            .filter(merkle_tiles::tile_index.lt(to_bigint(end)))
-            .order(merkle_tiles::tile_index)
-            .select((merkle_tiles::tile_index, merkle_tiles::root, merkle_tiles::hashes))
-            .load(connection)
-            .await?;
+    let rows = of_level(tree.tenant.as_str(), tree.log.as_str(), to_integer(tree.epoch), i16::from(level))
+        .filter(merkle_tiles::tile_index.ge(to_bigint(begin)))
+        .filter(merkle_tiles::tile_index.lt(to_bigint(end)))
+        .order(merkle_tiles::tile_index)
+        .select((merkle_tiles::tile_index, merkle_tiles::root, merkle_tiles::hashes))
+        .load(connection)
+        .await?;
     Ok(rows)
 }
 
@@ -243,7 +258,7 @@ pub(crate) async fn first_from(
     begin: u64,
 ) -> Result<Option<u64>, AccessError> {
     let index: Option<i64> =
-        of_level(tree.tenant.as_str(), LogName::Events.as_str(), to_integer(tree.epoch), i16::from(level))
+        of_level(tree.tenant.as_str(), tree.log.as_str(), to_integer(tree.epoch), i16::from(level))
             .filter(merkle_tiles::tile_index.ge(to_bigint(begin)))
             .order(merkle_tiles::tile_index)
             .select(merkle_tiles::tile_index)

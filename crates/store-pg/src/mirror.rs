@@ -7,7 +7,7 @@ use veritrail_core::{Hash, LogName, Origin, StoredEvent, TreeHead};
 use veritrail_merkle::checkpoint::{self, Checkpoint, CheckpointError};
 use veritrail_merkle::note::VerifierKey;
 use veritrail_merkle::{Sha256Hasher, verify_consistency};
-use veritrail_sync::{Cursor, PageError, check_page};
+use veritrail_sync::{Cursor, CursorRules, PageError, check_page};
 
 use crate::append::{self, AppendError, Effects};
 use crate::checkpoints;
@@ -15,7 +15,7 @@ use crate::error::{AccessError, IntegrityError};
 use crate::logs::{self, Log};
 use crate::prove::ProveError;
 use crate::read::ReadError;
-use crate::store::{Guarded, Session};
+use crate::session::Session;
 
 /// What one round of mirroring has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl Session<'_> {
         let (mut pages, mut events) = (0, 0);
         while known.size().0 < checkpoint.size && pages < limits.pages {
             let cursor = known.recorded_at.map_or(Cursor::Start, Cursor::after);
-            let mut page = origin.events_since(&cursor, limits.page).await?.events;
+            let mut page = origin.events_since(&cursor, limits.page, CursorRules::Ours).await?.events;
             let left = usize::try_from(checkpoint.size - known.size().0).unwrap_or(usize::MAX);
             page.truncate(left);
             if page.is_empty() {
@@ -182,27 +182,20 @@ impl Session<'_> {
         page: &[StoredEvent],
     ) -> Result<TreeHead, MirrorError> {
         let tenant = self.tenant;
-        let guarded = Guarded::new(&mut self.connection);
-        let taken = guarded
-            .connection
-            .build_transaction()
-            .read_committed()
-            .run(async |connection| {
-                let (log, epoch) = (LogName::Events, origin.epoch);
-                let is_new = logs::create_replica(connection, tenant, log, origin.log_id, epoch).await?;
-                if is_new && logs::has_rows(connection, tenant).await? {
-                    return Err(AppendError::from(IntegrityError::LogRowMissing).into());
-                }
-                let locked = append::lock(connection, tenant).await?;
-                check_replica(&locked.log, origin)?;
-                if locked.newest.head != *known {
-                    return Err(AppendError::from(AccessError::Contended).into());
-                }
-                Ok(append::write(connection, tenant, &locked, page, &Effects::default()).await?)
-            })
-            .await;
-        guarded.finish();
-        taken
+        self.write(async |connection| {
+            let (log, epoch) = (LogName::Events, origin.epoch);
+            let is_new = logs::create_replica(connection, tenant, log, origin.log_id, epoch).await?;
+            if is_new && logs::has_rows(connection, tenant, log).await? {
+                return Err(AppendError::from(IntegrityError::LogRowMissing).into());
+            }
+            let locked = append::lock(connection, tenant, log).await?;
+            check_replica(&locked.log, origin)?;
+            if locked.newest.head != *known {
+                return Err(AppendError::from(AccessError::Contended).into());
+            }
+            Ok(append::write(connection, tenant, &locked, page, &Effects::default()).await?)
+        })
+        .await
     }
 
     async fn keep_checkpoint(
@@ -212,8 +205,10 @@ impl Session<'_> {
         note: &str,
     ) -> Result<(), AccessError> {
         let (tenant, log) = (self.tenant, LogName::Events);
-        checkpoints::insert(&mut self.connection, tenant, log, origin.epoch, checkpoint, note).await?;
-        Ok(())
+        self.write(async |connection| {
+            checkpoints::insert(connection, tenant, log, origin.epoch, checkpoint, note).await.map(|_| ())
+        })
+        .await
     }
 }
 

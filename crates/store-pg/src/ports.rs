@@ -6,6 +6,7 @@
 
 mod entities;
 mod events;
+mod levels;
 mod tree;
 
 use veritrail_core::store::Store;
@@ -13,7 +14,7 @@ use veritrail_core::store::Store;
 use crate::append::AppendError;
 use crate::error::{AccessError, IntegrityError};
 use crate::merkle_tiles::FetchError;
-use crate::store::Session;
+use crate::session::Session;
 
 /// What a session fails with where a port leaves that to the store.
 #[derive(Debug, thiserror::Error)]

@@ -12,8 +12,8 @@ use veritrail_merkle::{Sha256Hasher, verify_consistency, verify_inclusion, verif
 use crate::checkpoints;
 use crate::error::{AccessError, IntegrityError};
 use crate::merkle_tiles::{self, FetchError, TreeOf};
-use crate::store::Session;
-use crate::tree_heads;
+use crate::session::Session;
+use crate::{events, logs, tree_heads};
 
 /// Why there is no proof.
 #[derive(Debug, thiserror::Error)]
@@ -55,41 +55,8 @@ impl Session<'_> {
     /// # Errors
     /// [`ProveError`].
     pub async fn prove(&mut self, guid: &EventGuid) -> Result<Option<ProofBundle>, ProveError> {
-        let Some(stored) = self.event(guid).await? else { return Ok(None) };
-        let log = self.log().await?.ok_or(ProveError::NoLog)?;
-        let newest =
-            checkpoints::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
-        let position = stored.position;
-        let published = newest.as_ref().map_or(0, |row| row.size);
-        let Some(row) = newest.filter(|row| row.size > position.0) else {
-            return Err(ProveError::NotPublished { position, published });
-        };
-        stored
-            .verify(&Sha256Hasher, log.log_id)
-            .map_err(|untrue| IntegrityError::Event { position, reason: untrue.to_string() })?;
-        let checkpoint = parse_note(&row.note, row.size)?;
-        let plan = proof::plan_inclusion(position.0, checkpoint.size)?;
-        let inclusion = fetch(&mut self.connection, self.tenant, log.epoch, &plan).await?;
-        verify_inclusion(
-            &Sha256Hasher,
-            position.0,
-            checkpoint.size,
-            &stored.leaf_hash,
-            &inclusion,
-            &checkpoint.root,
-        )
-        .map_err(|error| IntegrityError::Proof { size: checkpoint.size, reason: error.to_string() })?;
-        Ok(Some(ProofBundle {
-            format: PROOF_FORMAT.to_owned(),
-            salts: SaltsHex::encode(&stored.salts, &stored.event),
-            event: stored.event,
-            log_id: log.log_id,
-            position,
-            recorded_at: stored.recorded_at,
-            submitted_by: stored.submitted_by,
-            inclusion,
-            checkpoint: row.note,
-        }))
+        let tenant = self.tenant;
+        self.snapshot(async |connection| bundle(connection, tenant, guid).await).await
     }
 
     /// The proof that the tree of `new` leaves continues that of `old` (RFC 9162, section 2.1.4).
@@ -101,9 +68,23 @@ impl Session<'_> {
         (old, old_root): (u64, Hash),
         (new, new_root): (u64, Hash),
     ) -> Result<Vec<Hash>, ProveError> {
-        let log = self.log().await?.ok_or(ProveError::NoLog)?;
+        self.prove_consistency_of(LogName::Events, (old, old_root), (new, new_root)).await
+    }
+
+    /// As [`Self::prove_consistency`], of one of the tenant's logs.
+    ///
+    /// # Errors
+    /// [`ProveError`].
+    pub async fn prove_consistency_of(
+        &mut self,
+        name: LogName,
+        (old, old_root): (u64, Hash),
+        (new, new_root): (u64, Hash),
+    ) -> Result<Vec<Hash>, ProveError> {
+        let tenant = self.tenant;
         let plan = proof::plan_consistency(old, new)?;
-        let hashes = fetch(&mut self.connection, self.tenant, log.epoch, &plan).await?;
+        let hashes: Vec<Hash> =
+            self.snapshot(async |connection| fetch_of_log(connection, tenant, name, &plan).await).await?;
         verify_consistency(&Sha256Hasher, old, new, &old_root, &new_root, &hashes)
             .map_err(|error| IntegrityError::Proof { size: new, reason: error.to_string() })?;
         Ok(hashes)
@@ -119,35 +100,101 @@ impl Session<'_> {
         leaves: &[Hash],
         (size, root): (u64, Hash),
     ) -> Result<Vec<Hash>, ProveError> {
-        let log = self.log().await?.ok_or(ProveError::NoLog)?;
+        let tenant = self.tenant;
         let count = u64::try_from(leaves.len()).expect("a page has fewer than 2^64 leaves");
         let plan = proof::plan_range(begin, begin.saturating_add(count), size)?;
-        let hashes = fetch(&mut self.connection, self.tenant, log.epoch, &plan).await?;
+        let events = LogName::Events;
+        let hashes: Vec<Hash> =
+            self.snapshot(async |connection| fetch_of_log(connection, tenant, events, &plan).await).await?;
         verify_range(&Sha256Hasher, begin, size, leaves, &hashes, &root)
             .map_err(|error| IntegrityError::Proof { size, reason: error.to_string() })?;
         Ok(hashes)
     }
 
-    /// The newest signed checkpoint as a note; `None` where none was published.
+    /// The newest signed checkpoint of the `events` log as a note; `None` where none was published.
     ///
     /// # Errors
     /// [`AccessError`].
     pub async fn checkpoint(&mut self) -> Result<Option<String>, AccessError> {
-        let Some(log) = self.log().await? else { return Ok(None) };
-        let row = checkpoints::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
-        Ok(row.map(|row| row.note))
+        self.checkpoint_of(LogName::Events).await
     }
+
+    /// As [`Self::checkpoint`], of one of the tenant's logs.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn checkpoint_of(&mut self, name: LogName) -> Result<Option<String>, AccessError> {
+        let tenant = self.tenant;
+        self.snapshot(async |connection| newest_note(connection, tenant, name).await).await
+    }
+}
+
+async fn newest_note(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    name: LogName,
+) -> Result<Option<String>, AccessError> {
+    let Some(log) = logs::find(connection, tenant, name).await? else { return Ok(None) };
+    let row = checkpoints::newest(connection, tenant, name, log.epoch).await?;
+    Ok(row.map(|row| row.note))
+}
+
+async fn bundle(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    guid: &EventGuid,
+) -> Result<Option<ProofBundle>, ProveError> {
+    let found = events::by_guid(connection, tenant, &[guid.as_str()]).await?;
+    let Some(stored) = found.into_iter().next() else { return Ok(None) };
+    let log = logs::find(connection, tenant, LogName::Events).await?.ok_or(ProveError::NoLog)?;
+    let newest = checkpoints::newest(connection, tenant, LogName::Events, log.epoch).await?;
+    let position = stored.position;
+    let published = newest.as_ref().map_or(0, |row| row.size);
+    let Some(row) = newest.filter(|row| row.size > position.0) else {
+        return Err(ProveError::NotPublished { position, published });
+    };
+    stored
+        .verify(&Sha256Hasher, log.log_id)
+        .map_err(|untrue| IntegrityError::Event { position, reason: untrue.to_string() })?;
+    let checkpoint = parse_note(&row.note, row.size)?;
+    let (size, root) = (checkpoint.size, checkpoint.root);
+    let plan = proof::plan_inclusion(position.0, size)?;
+    let inclusion = fetch(connection, tenant, (LogName::Events, log.epoch), &plan).await?;
+    verify_inclusion(&Sha256Hasher, position.0, size, &stored.leaf_hash, &inclusion, &root)
+        .map_err(|error| IntegrityError::Proof { size, reason: error.to_string() })?;
+    Ok(Some(ProofBundle {
+        format: PROOF_FORMAT.to_owned(),
+        salts: SaltsHex::encode(&stored.salts, &stored.event),
+        event: stored.event,
+        log_id: log.log_id,
+        position,
+        recorded_at: stored.recorded_at,
+        submitted_by: stored.submitted_by,
+        inclusion,
+        checkpoint: row.note,
+    }))
+}
+
+/// Fetches the nodes of a plan from the tenant's log and puts the proof together.
+async fn fetch_of_log(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    name: LogName,
+    plan: &Plan,
+) -> Result<Vec<Hash>, ProveError> {
+    let log = logs::find(connection, tenant, name).await?.ok_or(ProveError::NoLog)?;
+    fetch(connection, tenant, (name, log.epoch), plan).await
 }
 
 /// Fetches the nodes of a plan and puts the proof together.
 async fn fetch(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
-    epoch: Epoch,
+    (log, epoch): (LogName, Epoch),
     plan: &Plan,
 ) -> Result<Vec<Hash>, ProveError> {
-    let newest = tree_heads::newest(connection, tenant, LogName::Events, epoch).await?;
-    let tree = TreeOf { tenant, epoch, stored: newest.head.size().0 };
+    let newest = tree_heads::newest(connection, tenant, log, epoch).await?;
+    let tree = TreeOf { tenant, log, epoch, stored: newest.head.size().0 };
     let nodes = merkle_tiles::nodes(connection, tree, plan.nodes()).await?;
     Ok(plan.assemble(&Sha256Hasher, nodes).expect("as many nodes were fetched as the plan names"))
 }

@@ -18,10 +18,10 @@ use crate::checkpoints::{self, CheckpointRow};
 use crate::error::{AccessError, IntegrityError};
 use crate::logs::Log;
 use crate::prove::ProveError;
+use crate::session::Session;
 use crate::signer::{FileSigner, LockedMemory, Signed, SignerError};
 use crate::statement::{Prepared, Statement, unknown_parameter};
-use crate::store::Session;
-use crate::tree_heads;
+use crate::tree_heads::{self, Newest};
 
 /// The epoch in which a log begins.
 pub(crate) const FIRST_EPOCH: Epoch = Epoch(1);
@@ -120,64 +120,84 @@ pub enum PublishError {
 }
 
 impl Session<'_> {
-    /// Signs the newest committed head, unless that was done already.
+    /// Signs the newest committed head of the `events` log, unless that was done already.
     ///
     /// # Errors
     /// [`PublishError`]: nothing was signed.
-    #[tracing::instrument(name = "publish", skip_all)]
     pub async fn publish(
         &mut self,
         signer: &Arc<FileSigner>,
         without_memory: WithoutMemory,
     ) -> Result<Published, PublishError> {
-        if self.is_within_transaction() {
+        self.publish_log(LogName::Events, signer, without_memory).await
+    }
+
+    /// As [`Self::publish`], for one of the tenant's logs. The signer has a memory for each.
+    ///
+    /// # Errors
+    /// [`PublishError`]: nothing was signed.
+    #[tracing::instrument(name = "publish", skip_all, fields(log = %name))]
+    pub async fn publish_log(
+        &mut self,
+        name: LogName,
+        signer: &Arc<FileSigner>,
+        without_memory: WithoutMemory,
+    ) -> Result<Published, PublishError> {
+        if self.is_within_transaction().await? {
             return Err(PublishError::WithinTransaction);
         }
-        let log = self.log().await?.ok_or(PublishError::Empty)?;
+        let log = self.log_of(name).await?.ok_or(PublishError::Empty)?;
         if log.replica {
             return Err(PublishError::Replica);
         }
         let origin = Origin { prefix: signer.name().to_owned(), log_id: log.log_id, epoch: log.epoch };
         if !signer.has_memory() && without_memory == WithoutMemory::Refuse {
-            let published = self.newest_of_any_epoch(log.epoch).await?.map_or(0, |(_, row)| row.size);
+            let published = self.newest_of_any_epoch(name, log.epoch).await?.map_or(0, |(_, row)| row.size);
             return Err(PublishError::NoMemory { origin, published });
         }
         let memory = lock_memory(signer, &origin).await?;
         // Read under the memory's lock: who signs next sees at least what was signed before.
-        let newest =
-            tree_heads::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
+        let (tenant, epoch) = (self.tenant, log.epoch);
+        let newest: Newest = self
+            .snapshot(async |connection| tree_heads::newest(connection, tenant, name, epoch).await)
+            .await?;
         newest.check()?;
         let head = newest.head;
         if head.size().0 == 0 {
             return Err(PublishError::Empty);
         }
-        wait_until_flushed(&mut self.connection).await?;
-        let published = self.newest_of_any_epoch(log.epoch).await?;
+        self.snapshot(async |connection| wait_until_flushed(connection).await).await?;
+        let published = self.newest_of_any_epoch(name, log.epoch).await?;
         let signed = match memory.read()? {
             Some(signed) => Some(signed),
             None => recall(signer, &origin, published, without_memory)?,
         };
         if let Some(signed) = signed {
-            self.check_continues(&origin, signed, &head).await?;
+            self.check_continues(name, &origin, signed, &head).await?;
         }
-        self.sign(signer, &log, &origin, &head, &memory).await
+        self.sign(signer, (name, &log), &origin, &head, &memory).await
     }
 
     /// The newest checkpoint of the newest epoch that has one. No epoch but the log's own should have any.
     async fn newest_of_any_epoch(
         &mut self,
+        log: LogName,
         own: Epoch,
     ) -> Result<Option<(Epoch, CheckpointRow)>, AccessError> {
-        let (tenant, log) = (self.tenant, LogName::Events);
-        let epochs = checkpoints::other_epochs(&mut self.connection, tenant, log, own).await?;
-        let epoch = epochs.into_iter().max().unwrap_or(own);
-        let row = checkpoints::newest(&mut self.connection, tenant, log, epoch).await?;
-        Ok(row.map(|row| (epoch, row)))
+        let tenant = self.tenant;
+        self.snapshot(async |connection| {
+            let epochs = checkpoints::other_epochs(connection, tenant, log, own).await?;
+            let epoch = epochs.into_iter().max().unwrap_or(own);
+            let row = checkpoints::newest(connection, tenant, log, epoch).await?;
+            Ok(row.map(|row| (epoch, row)))
+        })
+        .await
     }
 
     /// Checks that the head continues what was signed last.
     async fn check_continues(
         &mut self,
+        name: LogName,
         origin: &Origin,
         signed: Signed,
         head: &TreeHead,
@@ -189,7 +209,7 @@ impl Session<'_> {
         if new < size {
             return Err(PublishError::RolledBack { head: new, signed: size });
         }
-        match self.prove_consistency((size, signed.root), (new, head.root)).await {
+        match self.prove_consistency_of(name, (size, signed.root), (new, head.root)).await {
             Ok(_) => Ok(()),
             Err(ProveError::Access(error)) => Err(error.into()),
             Err(error) => Err(PublishError::Forked { head: new, signed: size, reason: error.to_string() }),
@@ -199,7 +219,7 @@ impl Session<'_> {
     async fn sign(
         &mut self,
         signer: &FileSigner,
-        log: &Log,
+        (name, log): (LogName, &Log),
         origin: &Origin,
         head: &TreeHead,
         memory: &LockedMemory,
@@ -212,26 +232,28 @@ impl Session<'_> {
         };
         memory.write(&checkpoint)?;
         let note = checkpoint.sign(&[signer.key()]).expect("an origin of ours is one line");
-        let is_new = checkpoints::insert(
-            &mut self.connection,
-            self.tenant,
-            LogName::Events,
-            log.epoch,
-            &checkpoint,
-            &note,
-        )
-        .await?;
+        let (tenant, epoch) = (self.tenant, log.epoch);
+        let is_new: bool = self
+            .write(async |connection| {
+                checkpoints::insert(connection, tenant, name, epoch, &checkpoint, &note).await
+            })
+            .await?;
         if !is_new {
-            self.check_stored(log, &checkpoint).await?;
+            self.check_stored((name, log), &checkpoint).await?;
         }
         Ok(Published { checkpoint, note, is_new })
     }
 
     /// Checks that the checkpoint of this size that is stored already has this root.
-    async fn check_stored(&mut self, log: &Log, checkpoint: &Checkpoint) -> Result<(), PublishError> {
-        let size = checkpoint.size;
-        let stored =
-            checkpoints::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
+    async fn check_stored(
+        &mut self,
+        (name, log): (LogName, &Log),
+        checkpoint: &Checkpoint,
+    ) -> Result<(), PublishError> {
+        let (size, tenant, epoch) = (checkpoint.size, self.tenant, log.epoch);
+        let stored: Option<CheckpointRow> = self
+            .snapshot(async |connection| checkpoints::newest(connection, tenant, name, epoch).await)
+            .await?;
         match stored {
             Some(row) if row.size == size && row.root == checkpoint.root.as_bytes() => Ok(()),
             _ => {

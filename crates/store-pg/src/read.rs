@@ -1,4 +1,13 @@
 //! Reading the log: one event, pages behind a cursor, event-time queries.
+//!
+//! Where a cursor leads is in `read/place.rs`, whole logs are in `read/stream.rs`, pages of an entity's events and of
+//! those that have a sync level in `read/chosen.rs`. Proofs are in `prove`, states of entities in `history`.
+
+pub(crate) mod chosen;
+mod place;
+mod stream;
+
+pub use chosen::MAX_EXAMINED;
 
 use diesel::data_types::PgTimestamp;
 use diesel::pg::Pg;
@@ -6,22 +15,16 @@ use diesel::query_builder::AstPass;
 use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use veritrail_core::{EventGuid, LogName, StoredEvent, TenantId, Timestamp, TreeHead};
-use veritrail_sync::{Cursor, MAX_PAGE, Page};
+use veritrail_core::{EventGuid, Hash, LogName, StoredEvent, TenantId, Timestamp, TreeHead};
+use veritrail_sync::{Cursor, CursorRules, MAX_PAGE, Page};
 
 use crate::convert::to_pg;
 use crate::error::AccessError;
 use crate::events::{self, EventColumns, EventRow};
+use crate::session::Session;
 use crate::statement::{Prepared, Statement, unknown_parameter};
-use crate::store::Session;
-use crate::{logs, tree_heads};
-
-/// How much earlier than a cursor cut or rounded to milliseconds the event may have been recorded.
-const COARSE_BEFORE_MICROS: i64 = 500;
-/// How much later.
-const COARSE_AFTER_MICROS: i64 = 1_000;
-/// By how many events a page may go on so that a reader who cuts every cursor advances.
-const COARSE_EXTENSION: u64 = 10_000;
+use crate::{logs, sync_levels, tree_heads};
+use place::{Window, window};
 
 /// Why no page can be read.
 #[derive(Debug, thiserror::Error)]
@@ -38,19 +41,38 @@ pub enum ReadError {
         /// The cursor after the log's last event; `the beginning` for an empty log.
         end: String,
     },
+    /// The log is a replica: what its events touch besides their own entity is known where they were applied.
+    #[error("the log is a replica: it does not know which events touch an entity")]
+    Replica,
     /// A page has 1 to [`MAX_PAGE`] events.
     #[error("a page has 1 to {MAX_PAGE} events, not {0}")]
     Limit(u32),
 }
 
 impl Session<'_> {
-    /// One event.
+    /// One event; DataCollect's `getEvent`.
     ///
     /// # Errors
     /// [`AccessError`].
     pub async fn event(&mut self, guid: &EventGuid) -> Result<Option<StoredEvent>, AccessError> {
-        let found = events::by_guid(&mut self.connection, self.tenant, &[guid.as_str()]).await?;
+        let tenant = self.tenant;
+        let found: Vec<StoredEvent> = self
+            .snapshot(async |connection| {
+                let mut found = events::by_guid(connection, tenant, &[guid.as_str()]).await?;
+                sync_levels::complete(connection, tenant, &mut found).await?;
+                Ok::<_, AccessError>(found)
+            })
+            .await?;
         Ok(found.into_iter().next())
+    }
+
+    /// Whether an event is recorded; DataCollect's `isEventExisted`.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn event_exists(&mut self, guid: &EventGuid) -> Result<bool, AccessError> {
+        let tenant = self.tenant;
+        self.snapshot(async |connection| events::exists(connection, tenant, guid).await).await
     }
 
     /// The newest tree head; `None` before the first append.
@@ -58,34 +80,36 @@ impl Session<'_> {
     /// # Errors
     /// [`AccessError`].
     pub async fn tree_head(&mut self) -> Result<Option<TreeHead>, AccessError> {
-        let Some(log) = self.log().await? else { return Ok(None) };
-        let newest =
-            tree_heads::newest(&mut self.connection, self.tenant, LogName::Events, log.epoch).await?;
-        Ok(Some(newest.head))
+        let tenant = self.tenant;
+        self.snapshot(async |connection| newest_head(connection, tenant).await).await
     }
 
-    /// The events behind a cursor, in position order, `limit` of them (more only behind a cursor that was cut to
-    /// milliseconds).
+    /// The root of the tree over all events; `None` before the first append. Unsigned: a signed one is in
+    /// [`Session::checkpoint`].
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn merkle_root(&mut self) -> Result<Option<Hash>, AccessError> {
+        Ok(self.tree_head().await?.map(|head| head.root))
+    }
+
+    /// The events behind a cursor, in position order, `limit` of them; DataCollect's `getEventsSince`,
+    /// `getEventsSincePagination` and `getEventsBatch`.
+    ///
+    /// Behind a cursor that is kept in an older way there may be up to [`MAX_EXTENSION`](veritrail_sync::MAX_EXTENSION)
+    /// more, so that its reader advances. A hot standby answers a cursor that it does not have yet with an empty page.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub async fn events_since(&mut self, cursor: &Cursor, limit: u32) -> Result<Page, ReadError> {
+    pub async fn events_since(
+        &mut self,
+        cursor: &Cursor,
+        limit: u32,
+        rules: CursorRules,
+    ) -> Result<Page, ReadError> {
         check_limit(limit)?;
-        let window = window(&mut self.connection, self.tenant, cursor, limit).await?;
-        let rows = events::by_position(
-            &mut self.connection,
-            self.tenant,
-            window.begin,
-            u64::MAX,
-            window.count.saturating_add(1),
-        )
-        .await?;
-        let mut events = events::believe(rows)?;
-        let wanted = usize::try_from(window.count).expect("a page's length fits");
-        let is_last = events.len() <= wanted;
-        events.truncate(wanted);
-        let next = events.last().map_or_else(|| cursor.clone(), |last| Cursor::after(last.recorded_at));
-        Ok(Page { events, cursor: next, is_last })
+        let tenant = self.tenant;
+        self.snapshot(async |connection| since(connection, tenant, cursor, limit, rules).await).await
     }
 
     /// Events that happened from one instant (inclusive) to another (exclusive), by the devices' clocks, in
@@ -106,81 +130,76 @@ impl Session<'_> {
             to: to_pg(to),
             limit: i64::from(limit),
         };
-        let rows: Vec<EventRow> =
-            Prepared(statement).load(&mut *self.connection).await.map_err(AccessError::from)?;
-        Ok(events::believe(rows)?)
+        let tenant = self.tenant;
+        self.snapshot(async |connection| {
+            let rows: Vec<EventRow> =
+                Prepared(statement).load(connection).await.map_err(AccessError::from)?;
+            let mut found = events::believe(rows)?;
+            sync_levels::complete(connection, tenant, &mut found).await?;
+            Ok::<_, ReadError>(found)
+        })
+        .await
     }
 }
 
-fn check_limit(limit: u32) -> Result<(), ReadError> {
-    if (1..=MAX_PAGE).contains(&limit) { Ok(()) } else { Err(ReadError::Limit(limit)) }
+/// The newest head; `None` before the first append.
+pub(crate) async fn newest_head(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+) -> Result<Option<TreeHead>, AccessError> {
+    let Some(log) = logs::find(connection, tenant, LogName::Events).await? else { return Ok(None) };
+    let newest = tree_heads::newest(connection, tenant, LogName::Events, log.epoch).await?;
+    Ok(Some(newest.head))
 }
 
-/// Where a page begins and how many events it has at most.
-struct Window {
-    begin: u64,
-    count: u32,
-}
-
-async fn window(
+async fn since(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
     cursor: &Cursor,
     limit: u32,
-) -> Result<Window, ReadError> {
-    let end = last_stamp(connection, tenant).await?;
-    let refused = || ReadError::NotOfThisLog {
-        cursor: cursor.to_string(),
-        end: end.map_or_else(|| "the beginning".to_owned(), |stamp| Cursor::after(stamp).to_string()),
+    rules: CursorRules,
+) -> Result<Page, ReadError> {
+    // Where events follow the stamp, the cursor is of this log, and one statement will do.
+    if let Cursor::Recorded(stamp) = cursor {
+        let rows = events::after(connection, tenant, *stamp, limit.saturating_add(1)).await?;
+        if !rows.is_empty() {
+            return page(connection, tenant, cursor, rows, limit).await;
+        }
+    }
+    let Some(Window { begin, count }) = window(connection, tenant, cursor, limit, rules).await? else {
+        return Ok(Page { events: Vec::new(), cursor: cursor.clone(), is_last: true });
     };
-    let micros = |at: &Timestamp| at.unix_micros();
-    let begin = match cursor {
-        Cursor::Start => 0,
-        Cursor::Event(guid) => {
-            let found = events::by_guid(connection, tenant, &[guid.as_str()]).await?;
-            found.into_iter().next().ok_or_else(refused)?.position.0 + 1
-        }
-        Cursor::Recorded(at) | Cursor::Instant { at, coarse: false } => {
-            if end.is_none_or(|end| *at > end) {
-                return Err(refused());
-            }
-            position_after(connection, tenant, micros(at)).await?
-        }
-        Cursor::Instant { at, coarse: true } => {
-            let earliest = micros(at) - COARSE_BEFORE_MICROS;
-            if end.is_none_or(|end| earliest > end.unix_micros()) {
-                return Err(refused());
-            }
-            let begin = position_after(connection, tenant, earliest - 1).await?;
-            let beyond = position_after(connection, tenant, micros(at) + COARSE_AFTER_MICROS - 1).await?;
-            // Ends behind what the cut cursor may stand for, so that the next cut cursor is another one.
-            let span = beyond.saturating_sub(begin).min(COARSE_EXTENSION);
-            let span = u32::try_from(span).expect("the extension is bounded");
-            let count = if span == 0 { limit } else { limit.max(span.saturating_add(1)) };
-            return Ok(Window { begin, count });
-        }
-    };
-    Ok(Window { begin, count: limit })
+    let asked = count.saturating_add(1);
+    let rows = events::by_position(connection, tenant, begin, u64::MAX, asked).await?;
+    page(connection, tenant, cursor, rows, count).await
 }
 
-async fn last_stamp(
+/// Makes a page of `count` events out of rows, of which there is one more if the log goes on. A reader who finds it empty
+/// keeps its cursor.
+async fn page(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
-) -> Result<Option<Timestamp>, AccessError> {
-    let Some(log) = logs::find(connection, tenant, LogName::Events).await? else { return Ok(None) };
-    let newest = tree_heads::newest(connection, tenant, LogName::Events, log.epoch).await?;
-    Ok(newest.head.recorded_at.max(log.base_stamp))
+    cursor: &Cursor,
+    rows: Vec<EventRow>,
+    count: u32,
+) -> Result<Page, ReadError> {
+    let mut events = events::believe(rows)?;
+    let is_last = cut(&mut events, count);
+    sync_levels::complete(connection, tenant, &mut events).await?;
+    let next = events.last().map_or_else(|| cursor.clone(), |last| Cursor::after(last.recorded_at));
+    Ok(Page { events, cursor: next, is_last })
 }
 
-/// The position after the last event recorded at or before an instant.
-async fn position_after(
-    connection: &mut AsyncPgConnection,
-    tenant: &TenantId,
-    micros: i64,
-) -> Result<u64, AccessError> {
-    let Ok(instant) = Timestamp::from_unix_micros(micros) else { return Ok(0) };
-    let position = events::position_after(connection, tenant, to_pg(instant)).await?;
-    Ok(position.and_then(|position| u64::try_from(position).ok()).unwrap_or(0))
+/// Leaves the first `count`, and says whether there were no more.
+pub(crate) fn cut<T>(found: &mut Vec<T>, count: u32) -> bool {
+    let wanted = usize::try_from(count).expect("a page's length fits");
+    let is_last = found.len() <= wanted;
+    found.truncate(wanted);
+    is_last
+}
+
+fn check_limit(limit: u32) -> Result<(), ReadError> {
+    if (1..=MAX_PAGE).contains(&limit) { Ok(()) } else { Err(ReadError::Limit(limit)) }
 }
 
 struct Between<'a> {

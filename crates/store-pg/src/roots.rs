@@ -136,7 +136,7 @@ impl Stand {
         tenant: &TenantId,
         ids: &[NodeId],
     ) -> Result<Vec<Hash>, FetchError> {
-        let tree = TreeOf { tenant, epoch: self.epoch, stored: self.size().0 };
+        let tree = TreeOf { tenant, log: LogName::Events, epoch: self.epoch, stored: self.size().0 };
         merkle_tiles::nodes(connection, tree, ids).await
     }
 

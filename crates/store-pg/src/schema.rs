@@ -4,6 +4,51 @@
 /// The schema `veritrail`.
 pub(crate) mod veritrail {
     diesel::table! {
+        veritrail.audit_index (tenant_id, position) {
+            tenant_id -> Text,
+            position -> Int8,
+            guid -> Varchar,
+            recorded_at -> Timestamptz,
+            leaf_hash -> Bytea,
+        }
+    }
+
+    diesel::table! {
+        veritrail.audit_log (tenant_id, position, recorded_at) {
+            tenant_id -> Text,
+            position -> Int8,
+            guid -> Varchar,
+            timestamp -> Timestamptz,
+            ttl -> Nullable<Varchar>,
+            principal_id -> Nullable<Varchar>,
+            organization_id -> Varchar,
+            action -> Varchar,
+            target_resource_type -> Nullable<Varchar>,
+            target_resource_id -> Nullable<Varchar>,
+            status -> Varchar,
+            outcome_description -> Nullable<Text>,
+            hash -> Varchar,
+            hash_algorithm -> Varchar,
+            event_version -> Nullable<Varchar>,
+            correlation_id -> Nullable<Varchar>,
+            data_classification -> Nullable<Varchar>,
+            retention_policy -> Nullable<Varchar>,
+            processing_latency -> Nullable<Int4>,
+            archived_at -> Nullable<Timestamptz>,
+            details -> Nullable<Jsonb>,
+            event_guid -> Nullable<Varchar>,
+            entity_guid -> Nullable<Varchar>,
+            changes -> Nullable<Json>,
+            signature -> Nullable<Text>,
+            salts -> Bytea,
+            changes_hash -> Nullable<Bytea>,
+            details_hash -> Nullable<Bytea>,
+            submitted_by -> Text,
+            recorded_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         veritrail.checkpoints (tenant_id, log, epoch, size) {
             tenant_id -> Text,
             log -> Text,
@@ -116,6 +161,42 @@ pub(crate) mod veritrail {
             tile_index -> Int8,
             root -> Bytea,
             hashes -> Bytea,
+        }
+    }
+
+    diesel::table! {
+        veritrail.retirements (tenant_id, log, from_position) {
+            tenant_id -> Text,
+            log -> Text,
+            from_position -> Int8,
+            to_position -> Int8,
+            archive -> Text,
+            digest -> Bytea,
+        }
+    }
+
+    diesel::table! {
+        veritrail.role_tenants (role, tenant_id) {
+            role -> Oid,
+            tenant_id -> Text,
+        }
+    }
+
+    diesel::table! {
+        veritrail.sync_levels (tenant_id, log, position) {
+            tenant_id -> Text,
+            log -> Text,
+            position -> Int8,
+            level -> Int2,
+        }
+    }
+
+    diesel::table! {
+        veritrail.sync_metadata (tenant_id, key) {
+            tenant_id -> Text,
+            key -> Text,
+            value -> Text,
+            updated_at -> Timestamptz,
         }
     }
 

@@ -1,4 +1,4 @@
-//! A signing key in a file, and the signer's own memory beside it.
+//! Signing keys in files, and the memory that a signer of checkpoints keeps beside its own.
 //!
 //! The memory holds, for each log, the last head that was signed. It lies outside PostgreSQL, so that whoever
 //! can change the database, or restores an old backup of it, cannot have two histories signed.
@@ -9,10 +9,11 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
-use veritrail_core::{Epoch, Hash, Origin};
+use veritrail_core::{AuditKeyError, AuditSignerKey, AuditVerifierKey, Epoch, Hash, Origin};
 use veritrail_merkle::checkpoint::Checkpoint;
 use veritrail_merkle::note::{KeyError, SignerKey, VerifierKey};
 use veritrail_merkle::{Sha256Hasher, TreeHasher};
+use zeroize::Zeroizing;
 
 /// Access for the owner alone.
 const PRIVATE_FILE: u32 = 0o600;
@@ -47,6 +48,14 @@ pub enum SignerError {
         /// The cause.
         source: KeyError,
     },
+    /// The file holds no key for audit entries, or the name is none.
+    #[error("{path} holds no key for audit entries, or the key cannot have this name")]
+    AuditKey {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: AuditKeyError,
+    },
     /// The memory is not what this program wrote.
     #[error(
         "the signer's memory {path} cannot be read: it is not repaired, since it is what keeps two histories from being signed"
@@ -55,6 +64,31 @@ pub enum SignerError {
         /// The file.
         path: PathBuf,
     },
+}
+
+/// Makes a key that signs audit entries from the operating system's random source and writes it to a new file of mode
+/// 600. It has no memory: signing one entry twice gives the same signature.
+///
+/// # Errors
+/// [`SignerError::Io`] where the file exists already or cannot be written, [`SignerError::AuditKey`] where the name is
+/// none that a key may have.
+pub fn create_audit_key(path: &Path, name: &str) -> Result<AuditVerifierKey, SignerError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed).expect("the operating system has a random source");
+    let key = AuditSignerKey::from_seed(name, &seed)
+        .map_err(|source| SignerError::AuditKey { path: path.to_owned(), source })?;
+    create_private(path, &key.to_secret_text())?;
+    Ok(key.verifier_key().clone())
+}
+
+/// Reads a key that signs audit entries.
+///
+/// # Errors
+/// [`SignerError::Exposed`] where others may read the file, [`SignerError::Io`], [`SignerError::AuditKey`], also where
+/// it holds a key that signs notes.
+pub fn open_audit_key(path: &Path) -> Result<AuditSignerKey, SignerError> {
+    let text = read_private(path)?;
+    text.trim_end().parse().map_err(|source| SignerError::AuditKey { path: path.to_owned(), source })
 }
 
 /// An Ed25519 key in a file of mode 600, with its memory in the folder `<file>.memory`.
@@ -74,15 +108,7 @@ impl FileSigner {
         getrandom::fill(&mut seed).expect("the operating system has a random source");
         let key = SignerKey::from_seed(name, &seed)
             .map_err(|source| SignerError::Key { path: path.to_owned(), source })?;
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(PRIVATE_FILE)
-            .open(path)
-            .map_err(|source| io_error("create", path, source))?;
-        file.write_all(format!("{}\n", key.to_secret_text().as_str()).as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|source| io_error("write", path, source))?;
+        create_private(path, &key.to_secret_text())?;
         // A new key has signed nothing: its memory is there from the start, so that a missing one is a lost one.
         create_memory(&memory_of(path)?)?;
         Ok(key.verifier_key())
@@ -93,12 +119,7 @@ impl FileSigner {
     /// # Errors
     /// [`SignerError::Exposed`] where others may read the file, [`SignerError::Io`], [`SignerError::Key`].
     pub fn open(path: &Path) -> Result<Self, SignerError> {
-        let metadata = fs::metadata(path).map_err(|source| io_error("read", path, source))?;
-        let mode = metadata.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            return Err(SignerError::Exposed { path: path.to_owned(), mode });
-        }
-        let text = fs::read_to_string(path).map_err(|source| io_error("read", path, source))?;
+        let text = read_private(path)?;
         let key: SignerKey =
             text.trim_end().parse().map_err(|source| SignerError::Key { path: path.to_owned(), source })?;
         Ok(Self { key, memory: memory_of(path)? })
@@ -207,6 +228,30 @@ impl LockedMemory {
         fs::rename(&fresh, &self.path).map_err(failed)?;
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed)
     }
+}
+
+/// Writes a secret to a new file that its owner alone may read.
+fn create_private(path: &Path, secret: &str) -> Result<(), SignerError> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(PRIVATE_FILE)
+        .open(path)
+        .map_err(|source| io_error("create", path, source))?;
+    let line = Zeroizing::new([secret, "\n"].concat());
+    file.write_all(line.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|source| io_error("write", path, source))
+}
+
+/// Reads a secret from a file that its owner alone may read.
+fn read_private(path: &Path) -> Result<Zeroizing<String>, SignerError> {
+    let metadata = fs::metadata(path).map_err(|source| io_error("read", path, source))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(SignerError::Exposed { path: path.to_owned(), mode });
+    }
+    fs::read_to_string(path).map(Zeroizing::new).map_err(|source| io_error("read", path, source))
 }
 
 /// The folder of a key's memory, beside the file that the path leads to: a link to a key is the same key.

@@ -1,18 +1,20 @@
-//! `PgEventStore`: a tenant's store on a pool that it owns or was handed, and the sessions on its connections.
+//! `PgEventStore`: a tenant's store on a pool that it owns or was handed.
+//!
+//! Not here: what can be done on its connections (`session`).
 
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager};
-use tokio::runtime::Handle;
+use diesel_async::pooled_connection::deadpool::Pool;
 use veritrail_applier::Registry;
-use veritrail_core::{LogName, TenantId};
+use veritrail_core::{AuditSignerKey, TenantId};
 
 use crate::error::AccessError;
-use crate::logs::{self, Log};
+use crate::operation::TransactionLimits;
+use crate::session::{Connection, Session, Work};
+use crate::transaction::{self, Transaction};
 
 /// A pool of connections, as diesel-async and deadpool make it.
 pub type PgPool = Pool<AsyncPgConnection>;
@@ -28,7 +30,9 @@ pub struct PgEventStore {
     pool: PgPool,
     owns_pool: bool,
     tenant: TenantId,
-    registry: Arc<Registry>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) limits: TransactionLimits,
+    pub(crate) audit_key: Option<Arc<AuditSignerKey>>,
 }
 
 impl PgEventStore {
@@ -56,6 +60,8 @@ impl PgEventStore {
             owns_pool: false,
             tenant: TenantId::default(),
             registry: Arc::new(Registry::data_collect()),
+            limits: TransactionLimits::default(),
+            audit_key: None,
         }
     }
 
@@ -70,6 +76,20 @@ impl PgEventStore {
     #[must_use]
     pub fn with_registry(mut self, registry: Registry) -> Self {
         self.registry = Arc::new(registry);
+        self
+    }
+
+    /// The same store whose own transactions wait and are idle as long as this.
+    #[must_use]
+    pub fn with_limits(mut self, limits: TransactionLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The same store with a key that signs each audit entry that it saves. No key of a checkpoint is one.
+    #[must_use]
+    pub fn with_audit_key(mut self, key: AuditSignerKey) -> Self {
+        self.audit_key = Some(Arc::new(key));
         self
     }
 
@@ -99,21 +119,55 @@ impl PgEventStore {
     /// # Errors
     /// [`AccessError::Unreachable`], [`AccessError::PoolTimeout`].
     pub async fn session(&self) -> Result<Session<'_>, AccessError> {
-        let connection = Connection::Pooled(Box::new(self.pool.get().await?));
-        Ok(Session { connection, tenant: &self.tenant, registry: &self.registry })
+        let connection = Connection::Pooled(Some(Box::new(self.pool.get().await?)));
+        Ok(self.session_on(connection))
     }
 
     /// Makes a session of the caller's connection: every operation takes part in the transaction that is open on
     /// it, and takes no connection from the pool.
     ///
-    /// The transaction is one that diesel-async has begun (`transaction`, `build_transaction` or a transaction
-    /// manager): one that was begun by sending `BEGIN` as text is unknown to it and would be ended here.
+    /// The transaction may be one of diesel-async's (`transaction`, `build_transaction`) or one that was begun by
+    /// sending `BEGIN` as text. Where none is open, each operation has its own.
     pub fn within<'c>(&'c self, connection: &'c mut AsyncPgConnection) -> Session<'c> {
-        Session {
-            connection: Connection::Callers(connection),
-            tenant: &self.tenant,
-            registry: &self.registry,
-        }
+        self.session_on(Connection::Callers(connection))
+    }
+
+    /// Runs `work` in one transaction (READ COMMITTED) on one connection of the pool: all that it does is kept if it
+    /// answers `Ok`, and nothing of it otherwise. The tenant is set for row-level security all the while.
+    ///
+    /// ```no_run
+    /// # use veritrail_store_pg::{AccessError, Applying, PgEventStore, SubmitError};
+    /// # use veritrail_store_pg::veritrail_core::{FormSubmission, Subject};
+    /// # use veritrail_store_pg::diesel_async::SimpleAsyncConnection;
+    /// # async fn example(store: PgEventStore, events: Vec<FormSubmission>, by: Subject) -> Result<(), SubmitError> {
+    /// store
+    ///     .transaction(async |tx| {
+    ///         tx.connection().batch_execute("INSERT INTO visits VALUES (now())").await?;
+    ///         tx.submit(&events, &by, Applying::Apply).await
+    ///     })
+    ///     .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// What `work` answers. [`AccessError::TransactionBroken`] where `work` answers `Ok` though a statement has failed
+    /// or an operation was cancelled, so that the server would keep nothing; other [`AccessError`]s of the beginning
+    /// and the commit. After an ambiguous commit (the connection is lost) ask what is stored before anything else.
+    pub async fn transaction<R, E, F>(&self, work: F) -> Result<R, E>
+    where
+        F: for<'r, 't> AsyncFnOnce(&'r mut Transaction<'t>) -> Result<R, E>
+            + for<'r, 't> Work<&'r mut Transaction<'t>, Result<R, E>, Fut: Send>
+            + Send,
+        R: Send,
+        E: From<AccessError> + Send,
+    {
+        let pooled = self.pool.get().await.map_err(AccessError::from)?;
+        transaction::run(pooled, self, work).await
+    }
+
+    fn session_on<'c>(&'c self, connection: Connection<'c>) -> Session<'c> {
+        Session::new(connection, self)
     }
 
     /// Closes the pool if the store owns it.
@@ -130,102 +184,5 @@ impl std::fmt::Debug for PgEventStore {
             .field("tenant", &self.tenant)
             .field("owns_pool", &self.owns_pool)
             .finish_non_exhaustive()
-    }
-}
-
-/// Operations of one tenant on one connection.
-pub struct Session<'c> {
-    pub(crate) connection: Connection<'c>,
-    pub(crate) tenant: &'c TenantId,
-    pub(crate) registry: &'c Registry,
-}
-
-/// A connection of the pool's or of the caller's.
-pub(crate) enum Connection<'c> {
-    Pooled(Box<Object<AsyncPgConnection>>),
-    Callers(&'c mut AsyncPgConnection),
-}
-
-impl Session<'_> {
-    /// The identity of the tenant's `events` log; `None` before its first append.
-    ///
-    /// # Errors
-    /// [`AccessError`].
-    pub async fn log(&mut self) -> Result<Option<Log>, AccessError> {
-        logs::find(&mut self.connection, self.tenant, LogName::Events).await
-    }
-
-    /// Checks that the database has every migration that this crate was built with.
-    ///
-    /// # Errors
-    /// [`AccessError::NotMigrated`] where one is missing; otherwise [`AccessError::Database`],
-    /// [`AccessError::Unreachable`].
-    pub async fn check_schema(&mut self) -> Result<(), AccessError> {
-        let pending = veritrail_migrations::pending(&mut self.connection).await?;
-        if pending.is_empty() { Ok(()) } else { Err(AccessError::NotMigrated) }
-    }
-
-    /// Whether a transaction is open that someone else will end.
-    pub(crate) fn is_within_transaction(&mut self) -> bool {
-        matches!(self.connection, Connection::Callers(_))
-    }
-}
-
-/// Holds a connection during a transaction of ours and breaks it off when it is dropped before its end: the future
-/// was cancelled, or it panicked.
-///
-/// A transaction that was left open must neither be gone on with nor committed. On a pooled connection the
-/// statement is also cancelled on the server, and the pool throws the connection away; on the caller's the
-/// transaction is marked as broken, so that its commit fails instead of keeping a part.
-pub(crate) struct Guarded<'a, 'c> {
-    pub(crate) connection: &'a mut Connection<'c>,
-    is_finished: bool,
-}
-
-impl<'a, 'c> Guarded<'a, 'c> {
-    pub(crate) fn new(connection: &'a mut Connection<'c>) -> Self {
-        Self { connection, is_finished: false }
-    }
-
-    /// The transaction has ended, one way or the other.
-    pub(crate) fn finish(mut self) {
-        self.is_finished = true;
-    }
-}
-
-impl Drop for Guarded<'_, '_> {
-    fn drop(&mut self) {
-        if self.is_finished {
-            return;
-        }
-        AnsiTransactionManager::transaction_manager_status_mut(&mut **self.connection).set_in_error();
-        let (Connection::Pooled(pooled), Ok(runtime)) = (&*self.connection, Handle::try_current()) else {
-            return;
-        };
-        let cancel = pooled.cancel_token();
-        runtime.spawn(async move {
-            // Without it the statement runs to its end for nobody; there is nobody to tell of a failure either.
-            let _ = cancel.cancel_query(tokio_postgres::NoTls).await;
-        });
-    }
-}
-
-impl Deref for Connection<'_> {
-    type Target = AsyncPgConnection;
-
-    fn deref(&self) -> &AsyncPgConnection {
-        match self {
-            Self::Pooled(connection) => connection,
-            Self::Callers(connection) => connection,
-        }
-    }
-}
-
-impl DerefMut for Connection<'_> {
-    fn deref_mut(&mut self) -> &mut AsyncPgConnection {
-        match self {
-            Self::Pooled(connection) => connection,
-            Self::Callers(connection) => connection,
-        }
     }
 }

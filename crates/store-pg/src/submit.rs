@@ -5,14 +5,14 @@
 
 mod judge;
 
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel_async::AsyncPgConnection;
 use veritrail_applier::{ApplyError, Registry};
 pub use veritrail_core::store::{MAX_BATCH, MAX_BATCH_BYTES};
-use veritrail_core::{EventGuid, FormSubmission, Receipt, StoredEvent, Subject, TenantId, TreeHead};
+use veritrail_core::{EventGuid, FormSubmission, LogName, Receipt, StoredEvent, Subject, TenantId, TreeHead};
 
 use crate::append::{self, AppendError, Locked, stamp_events};
 use crate::error::AccessError;
-use crate::store::{Guarded, Session};
+use crate::session::Session;
 use judge::{Judgement, judge};
 
 /// How often a pooled submit begins anew after running into a concurrent transaction.
@@ -43,7 +43,7 @@ pub enum Rejection {
     DoesNotApply(#[from] ApplyError),
     /// A payload built in Rust breaks a rule that reading from JSON would have refused.
     #[error("{0}")]
-    Invalid(#[from] veritrail_core::InvalidEvent),
+    Invalid(#[from] veritrail_core::InvalidInput),
 }
 
 impl Rejection {
@@ -127,18 +127,15 @@ impl Session<'_> {
         if bytes > MAX_BATCH_BYTES {
             return Err(SubmitError::BatchTooHeavy(bytes));
         }
-        let batch = Batch { tenant: self.tenant, registry: self.registry, events, submitted_by, applying };
-        if self.is_within_transaction() {
+        let batch =
+            Batch { tenant: self.tenant, registry: &self.store.registry, events, submitted_by, applying };
+        if self.is_within_transaction().await? {
             // The caller's snapshot is what it is: everything is looked up under the lock.
-            let guarded = Guarded::new(&mut self.connection);
-            let answer =
-                guarded.connection.transaction(async |connection| batch.append(connection, None).await).await;
-            guarded.finish();
-            return answer;
+            return self.write(async |connection| batch.append(connection, None).await).await;
         }
         let mut attempt = 1;
         loop {
-            match self.submit_once(&batch).await {
+            match self.judge_and_append(&batch).await {
                 Err(SubmitError::Append(AppendError::Access(AccessError::Contended)))
                     if attempt < MAX_ATTEMPTS =>
                 {
@@ -149,11 +146,17 @@ impl Session<'_> {
         }
     }
 
-    async fn submit_once(&mut self, batch: &Batch<'_>) -> Result<Submitted, SubmitError> {
-        let guarded = Guarded::new(&mut self.connection);
-        let answer = batch.judge_and_append(guarded.connection).await;
-        guarded.finish();
-        answer
+    /// Judges the batch in one snapshot, then appends in another transaction.
+    async fn judge_and_append(&mut self, batch: &Batch<'_>) -> Result<Submitted, SubmitError> {
+        // One snapshot, so that size, guids and entities belong together.
+        let judgement: Judgement = self
+            .snapshot(async |connection| judge(connection, batch).await)
+            .await
+            .map_err(SubmitError::from)?;
+        if judgement.accepted.is_empty() {
+            return Ok(judgement.into_answer(None));
+        }
+        self.write(async |connection| batch.append(connection, Some(judgement)).await).await
     }
 }
 
@@ -167,33 +170,13 @@ pub(crate) struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Judges the batch in one snapshot, then appends in a transaction of its own.
-    async fn judge_and_append(&self, connection: &mut AsyncPgConnection) -> Result<Submitted, SubmitError> {
-        // One snapshot, so that size, guids and entities belong together.
-        let judgement = connection
-            .build_transaction()
-            .repeatable_read()
-            .read_only()
-            .run(async |connection| judge(connection, self).await)
-            .await?;
-        if judgement.accepted.is_empty() {
-            return Ok(judgement.into_answer(None));
-        }
-        // Whatever the database's default is: the head must be read as it is once the lock is had.
-        connection
-            .build_transaction()
-            .read_committed()
-            .run(async |connection| self.append(connection, Some(judgement)).await)
-            .await
-    }
-
     /// Appends under the lock; what was judged before is judged again if the log has moved since.
     async fn append(
         &self,
         connection: &mut AsyncPgConnection,
         early: Option<Judgement>,
     ) -> Result<Submitted, SubmitError> {
-        let locked = append::lock(connection, self.tenant).await?;
+        let locked = append::lock(connection, self.tenant, LogName::Events).await?;
         if locked.log.replica {
             return Err(AppendError::Replica.into());
         }

@@ -11,7 +11,9 @@ use veritrail_merkle::{CompactRange, Sha256Hasher};
 
 use crate::convert::{Corrupt, Place};
 use crate::error::{AccessError, IntegrityError};
+use crate::logs;
 use crate::schema::veritrail::tree_heads;
+use crate::session::Session;
 use crate::statement::{Prepared, Statement, unknown_parameter};
 
 /// The newest head with what an append must know beside it.
@@ -42,6 +44,27 @@ impl Newest {
             _ => Ok(()),
         }
     }
+}
+
+impl Session<'_> {
+    /// The newest tree head of one of the tenant's logs; `None` before its first append.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn tree_head_of(&mut self, name: LogName) -> Result<Option<TreeHead>, AccessError> {
+        let tenant = self.tenant;
+        self.snapshot(async |connection| newest_of(connection, tenant, name).await).await
+    }
+}
+
+/// The newest head of a log; `None` before its first append.
+pub(crate) async fn newest_of(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    name: LogName,
+) -> Result<Option<TreeHead>, AccessError> {
+    let Some(log) = logs::find(connection, tenant, name).await? else { return Ok(None) };
+    Ok(Some(newest(connection, tenant, name, log.epoch).await?.head))
 }
 
 struct NewestHead<'a> {

@@ -1,19 +1,23 @@
 //! Verify: recompute everything of a log from its rows and name what is wrong.
 //!
-//! Nothing is repaired and nothing is overwritten. What each part compares is in `verify/walk.rs` (rows, leaves,
-//! tiles, kept heads) and `verify/signed.rs` (checkpoints).
+//! Nothing is repaired and nothing is overwritten. What each part compares is in `verify/rows.rs` (each row by
+//! itself), `verify/walk.rs` (their order, leaves, tiles, kept heads) and `verify/signed.rs` (checkpoints).
 
+mod finding;
+mod rows;
 mod signed;
 mod walk;
 
+pub use finding::{Finding, RowName};
+
 use diesel_async::AsyncPgConnection;
 use uuid::Uuid;
-use veritrail_core::{Epoch, EventGuid, Hash, LogName, Position, TenantId, Timestamp};
+use veritrail_core::{AuditVerifierKey, Epoch, Hash, LogName, TenantId, Timestamp};
 use veritrail_merkle::note::VerifierKey;
 
 use crate::error::AccessError;
 use crate::logs::Log;
-use crate::store::{Guarded, Session};
+use crate::session::Session;
 use crate::{checkpoints, logs, tree_heads};
 use walk::Walk;
 
@@ -21,168 +25,6 @@ use walk::Walk;
 const PAGE: u32 = 2_048;
 /// Most findings that are kept: the first say where to look, and a wholly replaced log must not fill the memory.
 pub const MAX_FINDINGS: usize = 1_000;
-
-/// Something that is not as it was appended.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Finding {
-    /// The row that says who the log is has gone: what its rows are worth cannot be told.
-    #[error("the log's own row is missing, while rows of the log are there")]
-    LogRowMissing,
-    /// Checkpoints were published for another life of the log than the one that it says it is in, though nothing
-    /// has reopened it; or its life is not the first, though there is no earlier one.
-    #[error("the log says epoch {found}, but {other} is what its checkpoints or its beginning say")]
-    Epoch {
-        /// The epoch that the log's row says.
-        found: Epoch,
-        /// The other one.
-        other: Epoch,
-    },
-    /// A row is not what its leaf says.
-    #[error("event {guid} at position {position}: {reason}")]
-    EventAltered {
-        /// Where it stands.
-        position: Position,
-        /// The event.
-        guid: EventGuid,
-        /// Which part differs.
-        reason: String,
-    },
-    /// A row holds values that no code of ours writes; data or metadata that are gone count here too.
-    #[error("event {guid} at position {position}: the column `{column}` holds no value of ours")]
-    EventUnreadable {
-        /// Where it stands.
-        position: i64,
-        /// The event's guid as it is stored.
-        guid: String,
-        /// The column.
-        column: &'static str,
-    },
-    /// Rows are missing.
-    #[error("the events at positions {from} to {to} are missing")]
-    Missing {
-        /// First missing position.
-        from: u64,
-        /// Last missing position.
-        to: u64,
-    },
-    /// A stamp is not later than its predecessor's.
-    #[error("event {guid} at position {position} is recorded at {recorded_at}, not after its predecessor")]
-    StampOrder {
-        /// Where it stands.
-        position: Position,
-        /// The event.
-        guid: EventGuid,
-        /// Its stamp.
-        recorded_at: Timestamp,
-    },
-    /// Row and leaf agree, but the tile holds another leaf: both were changed.
-    #[error(
-        "event {guid} at position {position}: row and leaf were changed together, the tile holds another leaf"
-    )]
-    LeafReplaced {
-        /// Where it stands.
-        position: Position,
-        /// The event.
-        guid: String,
-    },
-    /// A tile is missing or does not hold the hashes below it.
-    #[error("tile {index} of level {level} {problem}")]
-    Tile {
-        /// Tile level.
-        level: u8,
-        /// Index within the level.
-        index: u64,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// A kept head does not have the root of the rows below it.
-    #[error(
-        "the tree head of size {size} {problem}: something between positions {after} and {size} was changed"
-    )]
-    Head {
-        /// The head's size.
-        size: u64,
-        /// Size of the last kept head that agrees.
-        after: u64,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// There is a row before position 0, or at or after the one at which the newest head says that the log ends.
-    #[error(
-        "event {guid} at position {position} stands outside of the newest tree head, which has size {head}"
-    )]
-    RowOutside {
-        /// Where it stands.
-        position: i64,
-        /// The event's guid as it is stored.
-        guid: String,
-        /// Size of the newest head.
-        head: u64,
-    },
-    /// A head is missing, so that a checkpoint or rows are ahead of the newest one.
-    #[error("the newest tree head has size {head}, but a checkpoint of size {checkpoint} was published")]
-    HeadBehindCheckpoint {
-        /// Size of the newest head.
-        head: u64,
-        /// Size of the checkpoint.
-        checkpoint: u64,
-    },
-    /// A checkpoint does not have the root of the rows below it.
-    #[error("the checkpoint of size {size} was signed for root {signed}, the rows give {recomputed}")]
-    CheckpointRoot {
-        /// Its size.
-        size: u64,
-        /// The signed root.
-        signed: Hash,
-        /// The root of the rows.
-        recomputed: Hash,
-    },
-    /// A checkpoint's note is no note of this log, or no trusted key has signed it.
-    #[error("the checkpoint of size {size}: {reason}")]
-    CheckpointNote {
-        /// Its size.
-        size: u64,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
-impl Finding {
-    /// A stable name for machines.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::LogRowMissing => "log-row-missing",
-            Self::Epoch { .. } => "epoch",
-            Self::EventAltered { .. } => "event-altered",
-            Self::EventUnreadable { .. } => "event-unreadable",
-            Self::Missing { .. } => "missing",
-            Self::StampOrder { .. } => "stamp-order",
-            Self::LeafReplaced { .. } => "leaf-replaced",
-            Self::Tile { .. } => "tile",
-            Self::Head { .. } => "head",
-            Self::RowOutside { .. } => "row-outside",
-            Self::HeadBehindCheckpoint { .. } => "head-behind-checkpoint",
-            Self::CheckpointRoot { .. } => "checkpoint-root",
-            Self::CheckpointNote { .. } => "checkpoint-note",
-        }
-    }
-
-    /// Position and guid of the event that is to blame, where one is.
-    #[must_use]
-    pub fn event(&self) -> Option<(i64, &str)> {
-        match self {
-            Self::EventAltered { position, guid, .. } | Self::StampOrder { position, guid, .. } => {
-                Some((i64::try_from(position.0).ok()?, guid.as_str()))
-            }
-            Self::LeafReplaced { position, guid } => Some((i64::try_from(position.0).ok()?, guid)),
-            Self::EventUnreadable { position, guid, .. } | Self::RowOutside { position, guid, .. } => {
-                Some((*position, guid))
-            }
-            _ => None,
-        }
-    }
-}
 
 /// What verify has read and found.
 #[derive(Clone, Debug)]
@@ -239,9 +81,18 @@ impl Report {
 /// Which log is verified.
 pub(crate) struct Subject<'a> {
     pub(crate) tenant: &'a TenantId,
+    pub(crate) name: LogName,
     pub(crate) log: Log,
-    /// Keys whose checkpoints count.
-    pub(crate) trusted: &'a [VerifierKey],
+    pub(crate) trusted: Trusted<'a>,
+}
+
+/// Keys that count. They come from the caller, never from the database.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trusted<'a> {
+    /// Keys whose checkpoints count; without any, roots are compared and signatures are not.
+    pub checkpoints: &'a [VerifierKey],
+    /// Keys of which one must have signed every single audit entry; without any, these signatures are not checked.
+    pub entries: &'a [AuditVerifierKey],
 }
 
 impl Session<'_> {
@@ -253,32 +104,36 @@ impl Session<'_> {
     ///
     /// # Errors
     /// [`AccessError`] where the database cannot be asked. What is found is no error but in the report.
-    #[tracing::instrument(name = "verify", skip_all)]
     pub async fn verify(&mut self, trusted: &[VerifierKey]) -> Result<Option<Report>, AccessError> {
+        self.verify_log(LogName::Events, Trusted { checkpoints: trusted, entries: &[] }).await
+    }
+
+    /// As [`Self::verify`], for one of the tenant's logs.
+    ///
+    /// # Errors
+    /// [`AccessError`] where the database cannot be asked. What is found is no error but in the report.
+    #[tracing::instrument(name = "verify", skip_all, fields(log = %name))]
+    pub async fn verify_log(
+        &mut self,
+        name: LogName,
+        trusted: Trusted<'_>,
+    ) -> Result<Option<Report>, AccessError> {
         let tenant = self.tenant;
-        let Some(log) = self.log().await? else {
-            let has_rows = logs::has_rows(&mut self.connection, tenant).await?;
-            return Ok(has_rows.then(Report::without_log));
-        };
-        let subject = Subject { tenant, log, trusted };
-        let guarded = Guarded::new(&mut self.connection);
         // One snapshot: rows that are appended meanwhile are not half seen.
-        let report = guarded
-            .connection
-            .build_transaction()
-            .repeatable_read()
-            .read_only()
-            .run(async |connection| verify(connection, &subject).await)
-            .await;
-        guarded.finish();
-        report.map(Some)
+        self.snapshot(async |connection| {
+            let Some(log) = logs::find(connection, tenant, name).await? else {
+                return Ok(logs::has_rows(connection, tenant, name).await?.then(Report::without_log));
+            };
+            verify(connection, &Subject { tenant, name, log, trusted }).await.map(Some)
+        })
+        .await
     }
 }
 
 async fn verify(connection: &mut AsyncPgConnection, subject: &Subject<'_>) -> Result<Report, AccessError> {
-    let (tenant, epoch) = (subject.tenant, subject.log.epoch);
-    let newest = tree_heads::newest_sizes(connection, tenant, LogName::Events, epoch).await?;
-    let others = checkpoints::other_epochs(connection, tenant, LogName::Events, epoch).await?;
+    let (tenant, name, epoch) = (subject.tenant, subject.name, subject.log.epoch);
+    let newest = tree_heads::newest_sizes(connection, tenant, name, epoch).await?;
+    let others = checkpoints::other_epochs(connection, tenant, name, epoch).await?;
     let mut walk = Walk::new(subject, &newest);
     walk.epochs(&others);
     walk.rows(connection).await?;
@@ -287,20 +142,9 @@ async fn verify(connection: &mut AsyncPgConnection, subject: &Subject<'_>) -> Re
     walk.rows_beyond(connection).await?;
     let mut report = walk.into_report();
     if let Some(size) = report.checkpoint.filter(|size| *size < report.size) {
-        report.unpublished_since = stamp_at(connection, tenant, size).await?;
+        report.unpublished_since = rows::stamp_at(connection, subject, size).await?;
     } else if report.checkpoint.is_none() && report.size > 0 {
-        report.unpublished_since = stamp_at(connection, tenant, 0).await?;
+        report.unpublished_since = rows::stamp_at(connection, subject, 0).await?;
     }
     Ok(report)
-}
-
-async fn stamp_at(
-    connection: &mut AsyncPgConnection,
-    tenant: &TenantId,
-    position: u64,
-) -> Result<Option<Timestamp>, AccessError> {
-    let rows = crate::events::by_position(connection, tenant, position, position, 1).await?;
-    // A row that cannot be believed is in the findings already.
-    let stored = rows.into_iter().next().and_then(|row| veritrail_core::StoredEvent::try_from(row).ok());
-    Ok(stored.map(|stored| stored.recorded_at))
 }

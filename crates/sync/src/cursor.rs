@@ -5,6 +5,8 @@
 //! older clients keep is read too; which position it means is decided by who has the log.
 
 use std::fmt;
+use std::str::FromStr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use veritrail_core::{EventGuid, InvalidTimestamp, Timestamp};
 
@@ -72,6 +74,39 @@ impl Cursor {
     }
 }
 
+impl FromStr for Cursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        Self::parse(text)
+    }
+}
+
+impl From<Timestamp> for Cursor {
+    /// After what was recorded by an instant. One of whole milliseconds may come from a clock or a type that knows no
+    /// smaller ones, so it counts as coarse.
+    fn from(at: Timestamp) -> Self {
+        Self::Instant { at, coarse: at.unix_micros() % 1_000 == 0 }
+    }
+}
+
+impl TryFrom<SystemTime> for Cursor {
+    type Error = InvalidTimestamp;
+
+    /// As from a [`Timestamp`]; what is smaller than a microsecond is cut off, so that no event is passed over.
+    ///
+    /// # Errors
+    /// [`InvalidTimestamp::OutOfRange`] outside of the years 0001 to 9999.
+    fn try_from(instant: SystemTime) -> Result<Self, InvalidTimestamp> {
+        let nanos = match instant.duration_since(UNIX_EPOCH) {
+            Ok(since) => i128::try_from(since.as_nanos()).ok(),
+            Err(before) => i128::try_from(before.duration().as_nanos()).ok().map(|nanos| -nanos),
+        };
+        let micros = nanos.and_then(|nanos| i64::try_from(nanos.div_euclid(1_000)).ok());
+        Timestamp::from_unix_micros(micros.ok_or(InvalidTimestamp::OutOfRange)?).map(Self::from)
+    }
+}
+
 fn read(text: &str) -> Result<Cursor, CursorProblem> {
     if text.is_empty() {
         return Ok(Cursor::Start);
@@ -97,7 +132,7 @@ fn read_nine(text: &str, digits: usize) -> Result<Cursor, CursorProblem> {
     shortened.parse().map(Cursor::Recorded).map_err(CursorProblem::Time)
 }
 
-fn fraction_digits(text: &str) -> usize {
+pub(crate) fn fraction_digits(text: &str) -> usize {
     let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
     fraction.bytes().take_while(u8::is_ascii_digit).count()
 }
@@ -150,6 +185,20 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(Cursor::parse(text), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn an_instant_is_a_cursor() {
+        let coarse = Cursor::from(at("2026-03-01T07:30:01.123Z"));
+        assert_eq!(coarse, Cursor::parse("2026-03-01T07:30:01.123Z").unwrap());
+        let fine = Cursor::from(at("2026-03-01T07:30:01.123456Z"));
+        assert_eq!(fine, "2026-03-01T07:30:01.123456Z".parse().unwrap());
+        let nanos = std::time::Duration::from_nanos(1_999);
+        let fine = |text: &str| Cursor::Instant { at: at(text), coarse: false };
+        assert_eq!(Cursor::try_from(UNIX_EPOCH + nanos), Ok(fine("1970-01-01T00:00:00.000001Z")));
+        assert_eq!(Cursor::try_from(UNIX_EPOCH - nanos), Ok(fine("1969-12-31T23:59:59.999998Z")));
+        let never = UNIX_EPOCH + std::time::Duration::from_secs(300_000_000_000);
+        assert_eq!(Cursor::try_from(never), Err(InvalidTimestamp::OutOfRange));
     }
 
     #[test]

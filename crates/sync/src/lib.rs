@@ -1,6 +1,6 @@
 //! Offline-first sync without I/O: cursors, pages and the types that go over the wire.
 //!
-//! Where a cursor leads in a log is the store's to find out (`veritrail-store-pg`); HTTP is `veritrail-client`'s
+//! Events and their order are the store's to look up (`veritrail-store-pg`); HTTP is `veritrail-client`'s
 //! and `veritrail-server`'s.
 //!
 //! ```
@@ -14,10 +14,14 @@
 //! ```
 
 mod cursor;
+mod locate;
+mod marks;
 mod page;
 pub mod wire;
 
 pub use cursor::{Cursor, CursorProblem, InvalidCursor};
+pub use locate::{CursorRules, Landmarks, Lookups, MAX_EXTENSION, Place, locate, rising};
+pub use marks::{InvalidMark, MAX_MARK_BYTES, SyncMark, check_mark};
 pub use page::{DEFAULT_PAGE, MAX_PAGE, Page, PageError, check_page};
 
 /// The README's example, compiled as a test.

@@ -15,3 +15,6 @@ COMMENT ON COLUMN veritrail.entity_snapshots.position IS 'Position of the last e
 COMMENT ON COLUMN veritrail.entity_snapshots.state IS 'The entity.';
 COMMENT ON COLUMN veritrail.entity_snapshots.recorded_at IS 'When the snapshot was taken, by the clock of whoever took it.';
 COMMENT ON COLUMN veritrail.entities.last_event_position IS 'Position of the newest event that changed the entity; -1 for one that was saved by hand.';
+SELECT veritrail.isolate('veritrail.entity_snapshots', 'SELECT', 'INSERT', 'UPDATE');
+-- Who makes entities by themselves may clear them, too.
+SELECT veritrail.isolate('veritrail.entities', 'SELECT', 'INSERT', 'UPDATE', 'DELETE');

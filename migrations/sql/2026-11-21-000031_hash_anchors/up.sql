@@ -28,3 +28,4 @@ CREATE TRIGGER refuse_moving_back BEFORE UPDATE ON veritrail.hash_anchors
     FOR EACH ROW EXECUTE FUNCTION veritrail.refuse_moving_back();
 CREATE TRIGGER refuse_change BEFORE DELETE OR TRUNCATE ON veritrail.hash_anchors
     FOR EACH STATEMENT EXECUTE FUNCTION veritrail.refuse_change();
+SELECT veritrail.isolate('veritrail.hash_anchors', 'SELECT', 'INSERT', 'UPDATE');

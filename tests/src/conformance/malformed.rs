@@ -6,7 +6,8 @@
 
 use veritrail_core::store::{EventStore, TreeStore};
 use veritrail_core::{
-    FormSubmission, InvalidEvent, InvalidId, InvalidTimestamp, JsonProblem, NumberProblem, Position, Receipt,
+    FormSubmission, InvalidId, InvalidInput, InvalidText, InvalidTimestamp, JsonProblem, NumberProblem,
+    Position, Receipt,
 };
 
 use super::{Stores, Tenant, all, save};
@@ -19,6 +20,7 @@ enum Problem {
     TooLarge,
     Contradiction,
     Id(InvalidId),
+    Text(InvalidText),
     Time(InvalidTimestamp),
     Syntax,
     Duplicate,
@@ -67,20 +69,21 @@ pub async fn a_malformed_submission_is_refused_and_nothing_is_stored<S: Stores>(
 }
 
 /// Reads a submission and saves it.
-async fn submit(store: &mut impl EventStore, text: &str) -> Result<Receipt, InvalidEvent> {
+async fn submit(store: &mut impl EventStore, text: &str) -> Result<Receipt, InvalidInput> {
     let event = FormSubmission::parse(text)?;
     Ok(save(store, &[event]).await.remove(0))
 }
 
-fn problem(error: &InvalidEvent) -> Problem {
+fn problem(error: &InvalidInput) -> Problem {
     match error {
-        InvalidEvent::Missing { .. } => Problem::Missing,
-        InvalidEvent::WrongType { .. } => Problem::WrongType,
-        InvalidEvent::TooLarge { .. } => Problem::TooLarge,
-        InvalidEvent::TwoVersions { .. } => Problem::Contradiction,
-        InvalidEvent::Id { problem, .. } => Problem::Id(problem.clone()),
-        InvalidEvent::Timestamp { problem, .. } => Problem::Time(problem.clone()),
-        InvalidEvent::Json(error) => match &error.problem {
+        InvalidInput::Missing { .. } => Problem::Missing,
+        InvalidInput::WrongType { .. } => Problem::WrongType,
+        InvalidInput::TooLarge { .. } => Problem::TooLarge,
+        InvalidInput::Contradiction { .. } => Problem::Contradiction,
+        InvalidInput::Id { problem, .. } => Problem::Id(problem.clone()),
+        InvalidInput::Text { problem, .. } => Problem::Text(problem.clone()),
+        InvalidInput::Timestamp { problem, .. } => Problem::Time(problem.clone()),
+        InvalidInput::Json(error) => match &error.problem {
             JsonProblem::Syntax(_) => Problem::Syntax,
             JsonProblem::DuplicateMember(_) => Problem::Duplicate,
             JsonProblem::NullCharacter => Problem::Null,

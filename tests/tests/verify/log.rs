@@ -139,7 +139,7 @@ pub(crate) fn lines(report: &Report) -> Vec<String> {
 fn line(finding: &Finding) -> String {
     let mut line = finding.kind().to_owned();
     let place = match finding {
-        Finding::Missing { from, to } => format!(" {from}-{to}"),
+        Finding::Missing { from, to, .. } => format!(" {from}-{to}"),
         Finding::Tile { level, index, .. } => format!(" {level}/{index}"),
         Finding::Head { size, after, .. } => format!(" {after}-{size}"),
         Finding::HeadBehindCheckpoint { head, checkpoint } => format!(" {head}-{checkpoint}"),

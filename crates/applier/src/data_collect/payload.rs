@@ -5,8 +5,8 @@
 use serde_json::{Map, Value};
 use veritrail_core::{EntityGuid, EntityKind, FormSubmission};
 
+use crate::applied::DuplicatePair;
 use crate::error::{ApplyError, MemberProblem};
-use crate::registry::DuplicatePair;
 
 /// An element of `data.members`.
 pub(super) struct Member {
@@ -125,7 +125,7 @@ fn guid_at(value: Option<&Value>, path: impl Fn() -> String) -> Result<EntityGui
 fn invalid(event: &FormSubmission, field: &str, problem: &str) -> ApplyError {
     ApplyError::InvalidData {
         entity: event.entity_guid.clone(),
-        field: field.to_owned(),
+        field: if field.is_empty() { "data".to_owned() } else { format!("data.{field}") },
         problem: problem.to_owned(),
     }
 }

@@ -67,7 +67,7 @@ fn create(
         EntityKind::Group => Some(Vec::new()),
         EntityKind::Individual => None,
     };
-    state.put(EntityDoc {
+    state.put_canonical(EntityDoc {
         id: guid.clone(),
         guid: guid.clone(),
         external_id: external_id(&data),

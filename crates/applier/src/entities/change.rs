@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 
 use serde_json::{Map, Value};
-use veritrail_core::{EntityDoc, EntityGuid, Timestamp};
+use veritrail_core::{EntityDoc, EntityGuid, FormSubmission, SyncLevel, Timestamp};
 
 use super::journal::{Synced, Undo};
 use super::{Entities, Membership, Record, normalise};
@@ -21,12 +21,24 @@ pub(crate) struct Stamp {
     pub(crate) synced: bool,
 }
 
+impl Stamp {
+    pub(crate) fn of(event: &FormSubmission) -> Self {
+        Self { at: event.timestamp, synced: event.sync_level > SyncLevel::Local }
+    }
+}
+
 /// The parts of an entity that its payload decides.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Fields {
     pub(crate) data: Map<String, Value>,
     pub(crate) name: Option<String>,
     pub(crate) external_id: Option<String>,
+}
+
+impl Fields {
+    pub(crate) fn of(doc: &EntityDoc) -> Self {
+        Self { data: doc.data.clone(), name: doc.name.clone(), external_id: doc.external_id.clone() }
+    }
 }
 
 impl Entities {
@@ -63,12 +75,26 @@ impl Entities {
         self.journal.push(Undo::Fields(guid.clone(), old));
     }
 
+    /// Makes the present state of a live entity its last synced one, with a version of its own, and goes on from it
+    /// with other fields.
+    pub(crate) fn fork(&mut self, guid: &EntityGuid, synced_version: u32, fields: Fields) {
+        let Some(record) = self.records.get_mut(guid).filter(|record| record.deleted_at.is_none()) else {
+            return;
+        };
+        let mut synced = record.doc.clone();
+        synced.version = synced_version;
+        let replaced = record.synced.replace(synced);
+        self.journal.push(Undo::Synced(guid.clone(), replaced.map(Box::new)));
+        let old = record.swap_fields(fields);
+        self.journal.push(Undo::Fields(guid.clone(), old));
+    }
+
     /// Puts a member at the end of a live group's list; it must not be in it.
     pub(crate) fn push_member(&mut self, group: &EntityGuid, member: &EntityGuid, stamp: Stamp) {
         self.stamp(group, stamp);
         let Some(record) = self.records.get_mut(group) else { return };
         record.doc.member_ids.get_or_insert_default().push(member.clone());
-        self.journal.push(Undo::Pushed(group.clone()));
+        self.journal.push(Undo::Pushed { group: group.clone(), member: member.clone() });
         self.note(group, member, Membership::Joined);
     }
 
@@ -203,6 +229,7 @@ impl Record {
             synced: None,
             doc,
             deleted_at: None,
+            erased: false,
             members: HashMap::new(),
             last_event: Some(now),
         }
@@ -225,6 +252,7 @@ impl Record {
             synced,
             doc,
             deleted_at: None,
+            erased: false,
             members: mem::take(&mut self.members),
             last_event: Some(now),
         };

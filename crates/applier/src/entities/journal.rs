@@ -30,8 +30,10 @@ pub(super) enum Undo {
     Deleted { guid: EntityGuid, version: u32, last_event: Option<usize> },
     /// The payload's fields were replaced.
     Fields(EntityGuid, Fields),
+    /// The last synced state was replaced.
+    Synced(EntityGuid, Option<Box<EntityDoc>>),
     /// A member was put at the end of the list.
-    Pushed(EntityGuid),
+    Pushed { group: EntityGuid, member: EntityGuid },
     /// Members were taken from the list, each with its index.
     Taken(EntityGuid, Vec<(usize, EntityGuid)>),
     /// A membership was noted.
@@ -78,7 +80,8 @@ impl Entities {
             Undo::Stamped { ref guid, .. }
             | Undo::Deleted { ref guid, .. }
             | Undo::Fields(ref guid, _)
-            | Undo::Pushed(ref guid)
+            | Undo::Synced(ref guid, _)
+            | Undo::Pushed { group: ref guid, .. }
             | Undo::Taken(ref guid, _) => {
                 if let Some(record) = self.records.get_mut(&guid.clone()) {
                     record.undo(undo);
@@ -88,8 +91,25 @@ impl Entities {
     }
 }
 
+impl Undo {
+    /// The entity that was changed; none for what is kept about an entity and is no part of it.
+    pub(super) fn entity(&self) -> Option<&EntityGuid> {
+        match self {
+            Self::Inserted(guid)
+            | Self::Replaced(guid, _)
+            | Self::Stamped { guid, .. }
+            | Self::Deleted { guid, .. }
+            | Self::Fields(guid, _)
+            | Self::Synced(guid, _)
+            | Self::Pushed { group: guid, .. }
+            | Self::Taken(guid, _) => Some(guid),
+            Self::Noted { .. } => None,
+        }
+    }
+}
+
 impl Record {
-    fn undo(&mut self, undo: Undo) {
+    pub(super) fn undo(&mut self, undo: Undo) {
         match undo {
             Undo::Stamped { version, doc_version, last_updated, last_event, synced, .. } => {
                 self.version = version;
@@ -110,7 +130,8 @@ impl Record {
             Undo::Fields(_, fields) => {
                 self.swap_fields(fields);
             }
-            Undo::Pushed(_) => {
+            Undo::Synced(_, synced) => self.synced = synced.map(|doc| *doc),
+            Undo::Pushed { .. } => {
                 self.doc.member_ids.get_or_insert_default().pop();
             }
             Undo::Taken(_, taken) => {

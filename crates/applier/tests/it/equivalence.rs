@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
-use veritrail_applier::{Applied, ApplyError, Entities, EntityState, EventApplier, Reads, Registry, View};
+use veritrail_applier::{
+    Applied, ApplyError, Entities, EntityState, EventApplier, FieldMerge, LoadedEntity, LogItem, Reads,
+    Registry, Replay, Snapshot, View, compare,
+};
 use veritrail_core::{EntityGuid, FormSubmission};
 
-use crate::support::{Store, event_at_level};
+use crate::support::{Store, event_at_level, guid, through_jsonb};
 
 const INDIVIDUALS: [&str; 4] = ["a", "b", "c", "d"];
 const GROUPS: [&str; 4] = ["g", "h", "k", "l"];
@@ -97,8 +100,10 @@ fn registry() -> Registry {
 }
 
 fn events(steps: Vec<Step>) -> Vec<FormSubmission> {
+    // Some events happened before the one that was received before them, and some at the same time.
+    let second = |number: usize| number ^ 3;
     let event = |(number, (kind, entity, data, level)): (usize, Step)| {
-        event_at_level(number, kind, entity, &data, level)
+        event_at_level(number, second(number) / 2, kind, entity, &data, level)
     };
     steps.into_iter().enumerate().map(event).collect()
 }
@@ -107,6 +112,34 @@ fn events(steps: Vec<Step>) -> Vec<FormSubmission> {
 fn rows(entities: Entities) -> BTreeMap<EntityGuid, (u32, EntityState)> {
     let writes = entities.into_writes();
     writes.into_iter().map(|write| (write.guid, (write.version, write.state))).collect()
+}
+
+/// The rows of a state that has gone on from others.
+fn loaded(entities: &Entities) -> BTreeMap<EntityGuid, (u32, EntityState)> {
+    entities.rows().into_iter().map(|row| (row.guid, (row.version, row.state))).collect()
+}
+
+fn replay<'r>(registry: &'r Registry, items: &[LogItem<'_>]) -> Replay<'r> {
+    let mut replay = Replay::new(registry);
+    items.iter().try_for_each(|item| replay.step(*item)).unwrap();
+    replay
+}
+
+fn through_store(mut snapshot: Snapshot) -> Snapshot {
+    for row in &mut snapshot.rows {
+        row.state = through_jsonb(&row.state);
+    }
+    snapshot
+}
+
+/// An entity's content as patches see it: `null` where there is none.
+fn content(entities: &Entities, guid: &EntityGuid) -> Value {
+    let Some(doc) = entities.get(guid) else { return Value::Null };
+    let mut content = json!(doc);
+    for member in ["id", "guid", "version", "lastUpdated"] {
+        content.as_object_mut().unwrap().remove(member);
+    }
+    content
 }
 
 /// The events that the state of `entity` depends on, and no others that nothing leads to.
@@ -141,6 +174,7 @@ proptest! {
     fn every_way_leads_to_one_state(
         steps in vec(step(), 1..MAX_EVENTS),
         sizes in vec(1_usize..12, MAX_EVENTS),
+        cut in any::<Index>(),
     ) {
         let registry = registry();
         let events = events(steps);
@@ -169,9 +203,69 @@ proptest! {
         let replayed = registry.replay(log.iter().map(|(event, _)| event)).unwrap();
         prop_assert_eq!(&rows(replayed), &singly.rows);
 
+        // From a snapshot taken anywhere, through the store's text form.
+        let log_events: Vec<_> = log.iter().map(|(event, _)| event.clone()).collect();
+        let middle = cut.index(log_events.len() + 1);
+        let items: Vec<_> = log_events.iter().map(LogItem::Event).collect();
+        let snapshot = replay(&registry, &items[..middle]).snapshot();
+        prop_assert_eq!(snapshot.next, middle as u64);
+        let mut resumed = Replay::resume(&registry, through_store(snapshot.clone()));
+        items[middle..].iter().try_for_each(|item| resumed.step(*item)).unwrap();
+        prop_assert_eq!(resumed.next(), log_events.len() as u64);
+        prop_assert_eq!(&loaded(resumed.entities()), &singly.rows);
+        prop_assert_eq!(snapshot.clone().verify(&registry, items[..middle].iter().copied()).unwrap(), []);
+
+        // In parallel, from nothing and from the snapshot; cluster by cluster; what is live says the same.
+        let whole = Replay::new(&registry).finish_in_parallel(&items).unwrap();
+        prop_assert_eq!(&rows(whole.entities.clone()), &singly.rows);
+        prop_assert_eq!(whole.entities.into_writes(), registry.replay(&log_events).unwrap().into_writes());
+        let rest = Replay::resume(&registry, snapshot).finish_in_parallel(&items[middle..]).unwrap();
+        prop_assert_eq!(&loaded(&rest.entities), &singly.rows);
+        let mut parts = BTreeMap::new();
+        for indexes in registry.clusters(&log_events) {
+            let part = registry.replay(indexes.into_iter().map(|index| &log_events[index])).unwrap();
+            for (guid, row) in rows(part) {
+                prop_assert!(parts.insert(guid, row).is_none(), "two clusters share an entity");
+            }
+        }
+        prop_assert_eq!(&parts, &singly.rows);
+        let live = singly.rows.iter().map(|(guid, (version, state))| {
+            LoadedEntity { guid: guid.clone(), version: *version, state: state.clone() }
+        });
+        prop_assert_eq!(compare(live, &rest.entities), []);
+
         for (guid, row) in &singly.rows {
             let part = rows(registry.replay(cluster(guid, &log)).unwrap());
             prop_assert_eq!(part.get(guid), Some(row));
+        }
+    }
+
+    #[test]
+    fn audit_patches_lead_from_each_state_to_the_next(
+        steps in vec(step(), 1..MAX_EVENTS),
+        merge in any::<bool>(),
+    ) {
+        let registry = registry();
+        let registry = if merge { registry.with_conflict_policy(FieldMerge) } else { registry };
+        let mut entities = Entities::default();
+        for event in events(steps) {
+            let before = entities.clone();
+            let Ok(applied) = registry.apply(&event, &mut entities) else { continue };
+            let mut unchanged: BTreeSet<_> = INDIVIDUALS.iter().chain(&GROUPS).copied().map(guid).collect();
+            for change in &applied.changes {
+                unchanged.remove(&change.entity);
+                // Another implementation of RFC 6902 carries the patch out, old values and all.
+                let patch: json_patch::Patch = serde_json::from_value(json!(change.patch)).unwrap();
+                let mut patched = content(&before, &change.entity);
+                json_patch::patch(&mut patched, &patch).unwrap();
+                prop_assert_eq!(&patched, &content(&entities, &change.entity));
+                let version = |of: &Entities| of.row(&change.entity).map(|row| row.version);
+                prop_assert_eq!(version(&before), change.version_before);
+                prop_assert_eq!(version(&entities), Some(change.version));
+            }
+            for guid in unchanged {
+                prop_assert_eq!(before.row(&guid), entities.row(&guid), "{} changed without a word", guid);
+            }
         }
     }
 

@@ -226,3 +226,52 @@ fn a_panic_is_named() {
     let error = meddle(&[Step::Panic], &mut village()).unwrap_err();
     assert_eq!(error.to_string(), "the applier of `meddle` panicked at event `event-2`: a bug");
 }
+
+#[test]
+fn what_is_in_memory_by_accident_cannot_be_used() {
+    // b is a member of h and c of g, too; from h memberships lead to b, c and to the holders g and h.
+    let mut entities = village();
+    for (entity, allowed) in [("b", true), ("g", true), ("a", false)] {
+        let meddler = Meddler { declared: vec!["h"], related: true, steps: vec![Step::Rename(entity)] };
+        let mut registry = Registry::empty();
+        registry.register(Box::new(meddler)).unwrap();
+        let outcome = registry.apply(&event(2, "meddle", "h", &json!({})), &mut entities);
+        assert_eq!(outcome.is_ok(), allowed, "{entity}: {outcome:?}");
+    }
+    // Who is deleted on the way stays within reach.
+    let steps = vec![Step::Delete("h"), Step::Rename("b")];
+    let meddler = Meddler { declared: vec!["h"], related: true, steps };
+    assert_eq!(apply(meddler, &mut entities).unwrap_err(), ApplyError::not_found(&guid("b")));
+}
+
+#[test]
+fn a_closure_cannot_make_what_cannot_be_stored() {
+    let mut registry = Registry::data_collect();
+    let put = |entity: Option<EntityDoc>, event: &FormSubmission| {
+        let mut entity = entity.ok_or_else(|| ApplyError::not_found(&event.entity_guid))?;
+        match event.data.to_value().unwrap()["what"].as_str().unwrap() {
+            "large" => entity.data.insert("n".into(), json!(u64::MAX)),
+            "null character" => entity.data.insert("n".into(), json!("a\0b")),
+            "name" => entity.name.replace("a\0b".into()).map(Into::into),
+            _ => entity.data.insert("n".into(), json!(1.0)),
+        };
+        Ok(entity)
+    };
+    registry.register_fn("number-noted", put).unwrap();
+    let mut entities = Entities::default();
+    registry.apply(&event(0, "create-individual", "a", &json!({"name": "A"})), &mut entities).unwrap();
+    let cases = [
+        (
+            "large",
+            "entity `a`: `data` n: the number 18446744073709551615 is an integer that a double does not hold exactly",
+        ),
+        ("null character", "entity `a`: `data` n: a string contains the character U+0000"),
+        ("name", "entity `a`: `name` contains the character U+0000"),
+    ];
+    for (what, expected) in cases {
+        let noted = event(1, "number-noted", "a", &json!({"what": what}));
+        assert_eq!(registry.apply(&noted, &mut entities).unwrap_err().to_string(), expected);
+    }
+    registry.apply(&event(1, "number-noted", "a", &json!({"what": "whole"})), &mut entities).unwrap();
+    assert_eq!(entities.get(&guid("a")).unwrap().data["n"], json!(1), "as a store gives it back");
+}

@@ -10,17 +10,19 @@ use veritrail_core::{EntityDoc, EntityGuid, EntityPair, FormSubmission};
 
 /// Event number `number`, which happened in second `number` of the first of March.
 pub(crate) fn event(number: usize, event_type: &str, entity: &str, data: &Value) -> FormSubmission {
-    event_at_level(number, event_type, entity, data, 0)
+    event_at_level(number, number, event_type, entity, data, 0)
 }
 
+/// Event number `number`, which happened in second `second`.
 pub(crate) fn event_at_level(
     number: usize,
+    second: usize,
     event_type: &str,
     entity: &str,
     data: &Value,
     sync_level: u8,
 ) -> FormSubmission {
-    let (minutes, seconds) = (number / 60, number % 60);
+    let (minutes, seconds) = (second / 60, second % 60);
     let text = json!({
         "guid": format!("event-{number}"), "entityGuid": entity, "type": event_type, "userId": "ana",
         "timestamp": format!("2026-03-01T{:02}:{:02}:{seconds:02}Z", minutes / 60, minutes % 60),
@@ -108,7 +110,7 @@ impl Store {
     }
 }
 
-fn through_jsonb(state: &EntityState) -> EntityState {
+pub(crate) fn through_jsonb(state: &EntityState) -> EntityState {
     let read = |doc: &EntityDoc| EntityDoc::from_jsonb_text(&serde_json::to_string(doc).unwrap()).unwrap();
     let pair = |pair: &EntityPair| EntityPair {
         guid: pair.guid.clone(),

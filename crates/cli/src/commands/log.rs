@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use veritrail_store_pg::{FileSigner, Published, Session, WithoutMemory};
+use veritrail_store_pg::veritrail_core::LogName;
+use veritrail_store_pg::{FileSigner, Published, Session, WithoutMemory, create_audit_key};
 
 use crate::args::{Checkpoint, Global, Keygen};
 use crate::connect;
@@ -12,23 +13,27 @@ use crate::outcome::{Outcome, usage, with_causes};
 use crate::show;
 
 pub(crate) fn keygen(global: &Global, args: &Keygen) -> anyhow::Result<Outcome> {
-    let key = FileSigner::create(&args.output, &args.name).map_err(|error| usage(with_causes(error)))?;
-    if global.json {
-        show::json(&serde_json::json!({ "file": args.output, "verifierKey": key.to_string() }))?;
+    let made = if args.entries {
+        create_audit_key(&args.output, &args.name).map(|key| key.to_string())
     } else {
-        show::line(&key.to_string())?;
+        FileSigner::create(&args.output, &args.name).map(|key| key.to_string())
+    };
+    let key = made.map_err(|error| usage(with_causes(error)))?;
+    if global.json {
+        show::json(&serde_json::json!({ "file": args.output, "verifierKey": key }))?;
+    } else {
+        show::line(&key)?;
         show::note(global, &format!("signing key written to {}; keep it secret", args.output.display()));
     }
     Ok(Outcome::Done)
 }
 
 pub(crate) async fn checkpoint(global: &Global, args: &Checkpoint) -> anyhow::Result<Outcome> {
-    let crate::args::Log::Events = args.log;
     let signer = open_signer(&args.signing_key)?;
     let store = connect::store(global)?;
     let mut session = connect::session(&store).await?;
     let without_memory = if args.adopt { WithoutMemory::Adopt } else { WithoutMemory::Refuse };
-    let published = publish(&mut session, &signer, without_memory).await?;
+    let published = publish(&mut session, args.log.into(), &signer, without_memory).await?;
     if global.json {
         show::json(&serde_json::json!({
             "origin": published.checkpoint.origin,
@@ -53,8 +58,9 @@ pub(crate) fn open_signer(path: &Path) -> anyhow::Result<Arc<FileSigner>> {
 /// Signs the newest head.
 pub(crate) async fn publish(
     session: &mut Session<'_>,
+    log: LogName,
     signer: &Arc<FileSigner>,
     without_memory: WithoutMemory,
 ) -> anyhow::Result<Published> {
-    session.publish(signer, without_memory).await.context("no checkpoint was published")
+    session.publish_log(log, signer, without_memory).await.context("no checkpoint was published")
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use veritrail_store_pg::veritrail_core::{FormSubmission, Json, StoredEvent, Timestamp};
-use veritrail_store_pg::veritrail_sync::{Cursor, MAX_PAGE};
+use veritrail_store_pg::veritrail_sync::{Cursor, CursorRules, MAX_PAGE};
 use veritrail_store_pg::{Moment, ReadError, Session};
 
 use crate::args::{Axis, Entity, Events, Global, Timeline};
@@ -88,7 +88,8 @@ async fn since(
     let mut wanted = limit;
     let mut kept = Vec::new();
     loop {
-        let page = session.events_since(&cursor, wanted.min(MAX_PAGE)).await.map_err(as_usage)?;
+        let page = session.events_since(&cursor, wanted.min(MAX_PAGE), CursorRules::Ours);
+        let page = page.await.map_err(as_usage)?;
         wanted = wanted.saturating_sub(u32::try_from(page.events.len())?);
         cursor = page.cursor;
         if global.json {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
-use veritrail_store_pg::veritrail_core::{FormSubmission, Hash, Subject};
+use veritrail_store_pg::veritrail_core::{FormSubmission, Hash, LogName, Subject};
 use veritrail_store_pg::{Applying, Outcome as EventOutcome, Session, WithoutMemory};
 
 use self::input::{Input, Item};
@@ -67,7 +67,8 @@ pub(crate) async fn submit(global: &Global, args: &Submit) -> anyhow::Result<Out
     show::note(global, &format!("{accepted} accepted, {repeated} repeated, {rejected} rejected"));
     match signer {
         Some(signer) if accepted + repeated > 0 => {
-            let published = log::publish(&mut session, &signer, WithoutMemory::Refuse).await?;
+            let published =
+                log::publish(&mut session, LogName::Events, &signer, WithoutMemory::Refuse).await?;
             show::note(global, &format!("published a checkpoint of size {}", published.checkpoint.size));
         }
         None if accepted > 0 => {

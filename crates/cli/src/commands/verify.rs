@@ -1,12 +1,12 @@
 //! `verify`.
 
 use serde::Serialize;
-use veritrail_store_pg::veritrail_core::{Hash, Origin, OriginError};
+use veritrail_store_pg::veritrail_core::{Hash, LogName, Origin, OriginError};
 use veritrail_store_pg::veritrail_merkle::checkpoint;
 use veritrail_store_pg::veritrail_merkle::note::VerifierKey;
-use veritrail_store_pg::{ProveError, Report, Session};
+use veritrail_store_pg::{ProveError, Report, Session, Trusted};
 
-use crate::args::{Global, Log, Verify};
+use crate::args::{Global, Verify};
 use crate::connect;
 use crate::outcome::{Outcome, usage};
 use crate::show;
@@ -48,24 +48,28 @@ struct FindingAnswer {
 }
 
 pub(crate) async fn verify(global: &Global, args: &Verify) -> anyhow::Result<Outcome> {
-    let Log::Events = args.log;
+    let log = LogName::from(args.log);
     let keys = connect::verifier_keys(&args.keys)?;
+    let entry_keys = connect::audit_keys(&args.entry_keys)?;
     let store = connect::store(global)?;
     let mut session = connect::session(&store).await?;
-    let Some(report) = session.verify(&keys).await? else {
+    let Some(report) = session.verify_log(log, Trusted { checkpoints: &keys, entries: &entry_keys }).await?
+    else {
         if let Some(path) = &args.since_checkpoint {
             let kept = path.display();
-            let message =
-                format!("the tenant `{}` has no log, but {kept} is a checkpoint of one", global.tenant);
+            let message = format!(
+                "the tenant `{}` has no log `{log}`, but {kept} is a checkpoint of one",
+                global.tenant
+            );
             show::line(&format!("NOT verified: {message}"))?;
             return Ok(Outcome::No);
         }
-        return Err(usage(format!("the tenant `{}` has no log yet", global.tenant)));
+        return Err(usage(format!("the tenant `{}` has no log `{log}` yet", global.tenant)));
     };
-    let mut answer = Answer::of(&report);
+    let mut answer = Answer::of(log, &report);
     if let Some(path) = &args.since_checkpoint {
         let note = connect::read_small(path)?;
-        if let Err(reason) = continues(&mut session, &note, &keys, &report).await? {
+        if let Err(reason) = continues(&mut session, log, &note, &keys, &report).await? {
             let message = format!("the log does not continue the checkpoint in {}: {reason}", path.display());
             answer.findings.push(FindingAnswer {
                 kind: "kept-checkpoint",
@@ -87,6 +91,7 @@ pub(crate) async fn verify(global: &Global, args: &Verify) -> anyhow::Result<Out
 /// Whether the log continues a checkpoint that was kept elsewhere.
 async fn continues(
     session: &mut Session<'_>,
+    log: LogName,
     note: &str,
     keys: &[VerifierKey],
     report: &Report,
@@ -105,7 +110,7 @@ async fn continues(
         return Ok(Err(format!("it has size {}, the log has {}", kept.size, report.size)));
     }
     let Some(root) = report.root else { return Ok(Err("rows are missing".to_owned())) };
-    match session.prove_consistency((kept.size, kept.root), (report.size, root)).await {
+    match session.prove_consistency_of(log, (kept.size, kept.root), (report.size, root)).await {
         Ok(_) => Ok(Ok(())),
         Err(ProveError::Access(error)) => Err(error.into()),
         Err(error) => Ok(Err(error.to_string())),
@@ -113,7 +118,7 @@ async fn continues(
 }
 
 impl Answer {
-    fn of(report: &Report) -> Self {
+    fn of(log: LogName, report: &Report) -> Self {
         let signed = report.signatures_checked && report.checkpoint.is_some();
         let findings = report.findings.iter().map(|finding| FindingAnswer {
             kind: finding.kind(),
@@ -122,7 +127,7 @@ impl Answer {
             message: finding.to_string(),
         });
         Self {
-            log: "events",
+            log: log.as_str(),
             log_id: report.log_id.to_string(),
             epoch: report.epoch.0,
             replica: report.replica,
@@ -143,7 +148,12 @@ impl Answer {
 }
 
 fn print(answer: &Answer, report: &Report) -> anyhow::Result<()> {
-    let rows = if answer.root.is_some() { "events recomputed" } else { "events, some of which are missing" };
+    let noun = several(answer);
+    let rows = if answer.root.is_some() {
+        format!("{noun} recomputed")
+    } else {
+        format!("{noun}, some of which are missing")
+    };
     let life = if answer.replica { "a replica, epoch" } else { "epoch" };
     show::line(&format!("log {} ({life} {}): {} {rows}", answer.log_id, answer.epoch, answer.size))?;
     let root = answer.root.map_or_else(|| "unknown: rows are missing".to_owned(), |root| root.to_string());
@@ -157,7 +167,7 @@ fn print(answer: &Answer, report: &Report) -> anyhow::Result<()> {
     if answer.unpublished > 0 {
         let since = answer.unpublished_since.as_deref().unwrap_or("an unknown time");
         show::line(&format!(
-            "  unpublished {} events since {since}: recomputed, not signed yet",
+            "  unpublished {} {noun} since {since}: recomputed, not signed yet",
             answer.unpublished
         ))?;
     }
@@ -170,6 +180,11 @@ fn print(answer: &Answer, report: &Report) -> anyhow::Result<()> {
     show::line(&verdict(answer, report))
 }
 
+/// What the rows of the log are called.
+fn several(answer: &Answer) -> &'static str {
+    if answer.log == LogName::Audit.as_str() { "audit entries" } else { "events" }
+}
+
 /// The last line, which says no more than what was checked.
 fn verdict(answer: &Answer, report: &Report) -> String {
     match &answer.checkpoint {
@@ -179,7 +194,8 @@ fn verdict(answer: &Answer, report: &Report) -> String {
         Some(CheckpointAnswer { size, .. }) if answer.unpublished > 0 => {
             let unpublished = answer.unpublished;
             format!(
-                "verified: the first {size} events are signed and were not changed; {unpublished} are not signed yet"
+                "verified: the first {size} {} are signed and were not changed; {unpublished} are not signed yet",
+                several(answer)
             )
         }
         _ => "verified: nothing was changed".to_owned(),

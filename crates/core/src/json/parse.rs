@@ -22,6 +22,8 @@ pub(crate) enum Numbers {
     Faithful,
     /// Take the nearest double.
     Nearest,
+    /// Refuse what PostgreSQL's `jsonb` does not write for the canonical form of a number.
+    AsJsonb,
 }
 
 /// Reads one JSON text.
@@ -259,6 +261,8 @@ impl<'a> Reader<'a> {
         let problem = match self.numbers {
             Numbers::Faithful => unfaithful(text, mantissa, integer, number),
             Numbers::Nearest => (!number.is_finite()).then_some(NumberProblem::NotFinite),
+            Numbers::AsJsonb if !number.is_finite() => Some(NumberProblem::NotFinite),
+            Numbers::AsJsonb => (in_full(number) != text).then_some(NumberProblem::NotCanonical),
         };
         match problem {
             None => Ok(number),
@@ -316,6 +320,22 @@ impl<'a> Reader<'a> {
             }
         }
         JsonError { path, offset: self.at, problem }
+    }
+}
+
+/// The canonical form of a number with its exponent, if it has one, written out: so `jsonb` keeps it.
+fn in_full(number: f64) -> String {
+    let mut text = String::new();
+    canonical::write_number(number, &mut text);
+    let Some((mantissa, exponent)) = text.split_once('e') else { return text };
+    let exponent: i32 = exponent.parse().expect("a canonical exponent is a small integer");
+    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
+    let digits = mantissa.replace('.', "");
+    // A canonical mantissa has one digit before its point.
+    let before = exponent + 1;
+    match usize::try_from(before) {
+        Ok(before) if before > 0 => format!("{sign}{digits:0<before$}"),
+        _ => format!("{sign}0.{:0>width$}", digits, width = digits.len() + before.unsigned_abs() as usize),
     }
 }
 

@@ -3,9 +3,10 @@
 //! Not here: proofs of them (`tree`), how far they have travelled (`levels`).
 
 use super::{MAX_BATCH, MAX_BATCH_BYTES, MAX_PAGE, Store};
-use crate::event::{FormSubmission, InvalidEvent};
+use crate::event::FormSubmission;
 use crate::ids::{EntityGuid, EventGuid, Subject};
 use crate::log::{Position, Receipt, StoredEvent};
+use crate::member::InvalidInput;
 
 /// A tenant's events, in the order in which they were recorded.
 pub trait EventStore: Store {
@@ -79,7 +80,7 @@ pub enum SaveEventsError<E> {
         /// Its guid.
         guid: EventGuid,
         /// What is wrong with it.
-        source: InvalidEvent,
+        source: InvalidInput,
     },
     /// Another event has this guid, in the store or earlier in the batch.
     #[error("event {index} of the batch (`{guid}`) is recorded with other content: {field} differs")]

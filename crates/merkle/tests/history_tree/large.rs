@@ -6,13 +6,16 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use veritrail_merkle::{
-    Hash, MAX_TREE_SIZE, Sha256Hasher, verify_consistency, verify_inclusion, verify_range,
+    Hash, MAX_TREE_SIZE, Sha256Hasher, verify_consistency, verify_inclusion, verify_range, verify_set,
 };
 
-use crate::mutation::{refuse_spoilt_consistency, refuse_spoilt_inclusion, refuse_spoilt_range};
+use crate::mutation::{
+    refuse_spoilt_consistency, refuse_spoilt_inclusion, refuse_spoilt_range, refuse_spoilt_set,
+};
 use crate::proofs::{consistency, inclusion};
 use crate::ranges::range;
 use crate::reference::{LevelTree, SparseTree, Tree};
+use crate::sets::set_proof;
 
 const HEIGHT: u32 = 20;
 const MAX_PAGE: u64 = 40;
@@ -61,6 +64,22 @@ proptest! {
     }
 
     #[test]
+    fn sets_hold_and_their_mutations_do_not(
+        size in sizes(HEIGHT),
+        picks in prop::collection::vec(any::<u64>(), 1..8),
+        runs in prop::collection::vec(0..3_u64, 8),
+    ) {
+        // Positions anywhere, some of them with their neighbours.
+        let near = |(pick, run): (&u64, &u64)| (pick % size..=pick % size + run).collect::<Vec<_>>();
+        let mut set: Vec<u64> = picks.iter().zip(&runs).flat_map(near).filter(|&index| index < size).collect();
+        set.sort_unstable();
+        set.dedup();
+        let proof = set_proof(&*TREE, &set, size);
+        prop_assert_eq!(&proof, &TREE.outside_set(&set, 0, size));
+        refuse_spoilt_set(&*TREE, &set, size, &proof);
+    }
+
+    #[test]
     fn proofs_hold_in_the_largest_trees(
         a in sizes(63),
         b in sizes(63),
@@ -86,6 +105,14 @@ proptest! {
         prop_assert_eq!(&proof, &tree.outside((index, end), 0, new));
         let leaves = tree.leaves(index, end);
         prop_assert_eq!(verify_range(&Sha256Hasher, index, new, &leaves, &proof, &root), Ok(()));
+
+        let mut set: Vec<u64> = picks.iter().map(|pick| pick % new).collect();
+        set.sort_unstable();
+        set.dedup();
+        let proof = set_proof(&tree, &set, new);
+        prop_assert_eq!(&proof, &tree.outside_set(&set, 0, new));
+        let leaves: Vec<_> = set.iter().map(|&index| (index, tree.leaf(index))).collect();
+        prop_assert_eq!(verify_set(&Sha256Hasher, new, &leaves, &proof, &root), Ok(()));
     }
 
     #[test]
@@ -99,6 +126,8 @@ proptest! {
         let (leaves, proof) = (vec![hash; leaves], vec![hash; length]);
         prop_assert!(verify_inclusion(&Sha256Hasher, a, b, &hash, &proof, &hash).is_err() || (a, b) == (0, 1));
         prop_assert!(verify_range(&Sha256Hasher, a, b, &leaves, &proof, &hash).is_err() || (a, b) == (0, 1));
+        let set: Vec<_> = leaves.iter().enumerate().map(|(i, &leaf)| (a.wrapping_add(i as u64), leaf)).collect();
+        prop_assert!(verify_set(&Sha256Hasher, b, &set, &proof, &hash).is_err() || (a, b) == (0, 1));
         let consistent = verify_consistency(&Sha256Hasher, a, b, &hash, &hash, &proof);
         prop_assert!(consistent.is_err() || (a == b && a > 0 && length == 0));
     }

@@ -2,9 +2,12 @@
 //!
 //! Notes and checkpoints are not here but in `signed_note`.
 
+mod differential;
 mod large;
 mod mutation;
 mod proofs;
 mod ranges;
 mod reference;
+mod sets;
+mod tiles;
 mod vectors;

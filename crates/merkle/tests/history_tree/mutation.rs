@@ -1,13 +1,17 @@
-//! Every way in which a valid proof is spoilt before it is checked again: each must be refused.
+//! Every way in which a valid proof is spoilt before it is checked again: each must be refused. They are the
+//! probes of transparency-dev/merkle, on every kind of proof.
 //!
 //! A mutation that leaves a true statement with a valid proof would rightly be accepted, so none is made that
 //! can: the leaves of the trees are all different, sizes are doubled and halved (a size changed by one can
 //! leave the path as it is, which is why the size has to come from the checkpoint), and swapped hashes are
 //! unequal ones.
 
-use veritrail_merkle::{Hash, Sha256Hasher, verify_consistency, verify_inclusion, verify_range};
+use veritrail_merkle::{Hash, Sha256Hasher, verify_consistency, verify_inclusion, verify_range, verify_set};
 
 use crate::reference::{Tree, leaf_hash};
+
+/// Positions and leaf hashes.
+type Set = Vec<(u64, Hash)>;
 
 fn flip(hash: &Hash, bit: usize) -> Hash {
     let mut bytes = *hash.as_bytes();
@@ -138,4 +142,63 @@ pub(crate) fn refuse_spoilt_range(tree: &impl Tree, page: (u64, u64), size: u64,
     if let Some((_, rest)) = leaves.split_first() {
         assert!(check(begin + 1, size, rest, proof, &root).is_err(), "{}", what("first leaf"));
     }
+}
+
+pub(crate) fn refuse_spoilt_set(tree: &impl Tree, set: &[u64], size: u64, proof: &[Hash]) {
+    let leaves: Vec<(u64, Hash)> = set.iter().map(|&index| (index, tree.leaf(index))).collect();
+    let root = tree.root(size);
+    let check = |size, leaves: &[(u64, Hash)], proof: &[Hash], root: &Hash| {
+        verify_set(&Sha256Hasher, size, leaves, proof, root)
+    };
+    assert_eq!(check(size, &leaves, proof, &root), Ok(()));
+    let what = |change: &str| format!("{change} in the set proof of {set:?} in {size}");
+
+    for other in [size * 2, size / 2, 0, u64::MAX] {
+        assert!(check(other, &leaves, proof, &root).is_err(), "{}", what("size"));
+    }
+    for other in [flip(&root, 3), Hash::from([0; 32]), leaf_hash(b"stranger")] {
+        assert!(check(size, &leaves, proof, &other).is_err(), "{}", what("root"));
+    }
+    let strangers = [root, leaves[0].1, Hash::from([0; 32])];
+    for proof in spoilt(proof, &strangers) {
+        assert!(check(size, &leaves, &proof, &root).is_err(), "{}", what("hashes"));
+    }
+    for leaves in spoilt_set(&leaves) {
+        assert!(check(size, &leaves, proof, &root).is_err(), "{} ({leaves:?})", what("leaves"));
+    }
+}
+
+/// The set with each of its positions moved and each of its leaves changed, left out, given twice (also with
+/// another hash the second time) or swapped with the next; with one more at the end; reversed; empty.
+fn spoilt_set(leaves: &[(u64, Hash)]) -> Vec<Set> {
+    let mut sets = Vec::new();
+    let mut push = |change: &dyn Fn(&mut Set)| {
+        let mut set = leaves.to_vec();
+        change(&mut set);
+        if set != leaves {
+            sets.push(set);
+        }
+    };
+    for (i, &(index, hash)) in leaves.iter().enumerate() {
+        for other in moved(index) {
+            push(&|set| set[i].0 = other);
+        }
+        for other in [flip(&hash, i * 11), leaf_hash(b"stranger")] {
+            push(&|set| set[i].1 = other);
+            push(&|set| set.insert(i, (index, other)));
+            push(&|set| set.insert(i + 1, (index, other)));
+        }
+        push(&|set| {
+            set.remove(i);
+        });
+        push(&|set| set.insert(i, (index, hash)));
+        push(&|set| set.swap(i, (i + 1) % leaves.len()));
+        // Each leaf still has a position of the set, but not its own.
+        push(&|set| (set[i].1, set[(i + 1) % leaves.len()].1) = (leaves[(i + 1) % leaves.len()].1, hash));
+    }
+    push(&|set| set.push((u64::MAX, leaf_hash(b"stranger"))));
+    push(&|set| set.push((leaves[leaves.len() - 1].0 + 1, leaf_hash(b"stranger"))));
+    push(&|set| set.reverse());
+    push(&|set| set.clear());
+    sets
 }

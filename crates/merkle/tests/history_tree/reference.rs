@@ -97,6 +97,18 @@ pub(crate) trait Tree {
         let middle = begin + split_point(end - begin);
         [self.outside(page, begin, middle), self.outside(page, middle, end)].concat()
     }
+
+    /// The same for a set of leaves anywhere: a set proof by its definition.
+    fn outside_set(&self, set: &[u64], begin: u64, end: u64) -> Vec<Hash> {
+        if !set.iter().any(|index| (begin..end).contains(index)) {
+            return vec![self.mth(begin, end)];
+        }
+        if end - begin == 1 {
+            return vec![];
+        }
+        let middle = begin + split_point(end - begin);
+        [self.outside_set(set, begin, middle), self.outside_set(set, middle, end)].concat()
+    }
 }
 
 /// A few hundred different leaves; `MTH` is the bare recursion, remembered so that all pairs of sizes take a

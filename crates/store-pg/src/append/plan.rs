@@ -90,7 +90,8 @@ pub(crate) fn stamp_events(
     stamped
 }
 
-fn next_stamp(clock: Timestamp, previous: Option<Timestamp>) -> Timestamp {
+/// The server's clock, or one microsecond after the stamp before it, whichever is later.
+pub(crate) fn next_stamp(clock: Timestamp, previous: Option<Timestamp>) -> Timestamp {
     let Some(previous) = previous else { return clock };
     let after = Timestamp::from_unix_micros(previous.unix_micros() + STAMP_STEP_MICROS);
     // The last microsecond of the year 9999 has no successor; a clock that shows it is wrong anyway, and the

@@ -11,8 +11,9 @@ use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt
 use veritrail_applier::{EntityState, EntityWrite};
 use veritrail_core::{Epoch, StoredEvent, TenantId};
 
-use super::plan::{TilePlan, TreePlan};
-use crate::convert::{concat, to_bigint, to_pg};
+use super::plan::TreePlan;
+use super::tree_columns::TreeColumns;
+use crate::convert::{to_bigint, to_pg};
 use crate::statement::{Statement, unknown_parameter};
 
 /// An entity that an event touches besides its own.
@@ -22,11 +23,24 @@ pub(crate) struct Touched {
 }
 
 /// The columns of all rows of one append.
-#[derive(Default)]
 pub(crate) struct AppendStatement<'a> {
     tenant: &'a str,
-    epoch: i32,
     first: i64,
+    events: EventColumns<'a>,
+    tree: TreeColumns<'a>,
+    expected_versions: String,
+    entities: EntityColumns<'a>,
+    touched_guids: Vec<&'a str>,
+    touched_positions: Vec<i64>,
+    added_members: Vec<&'a str>,
+    added_groups: Vec<&'a str>,
+    removed_members: Vec<&'a str>,
+    removed_groups: Vec<&'a str>,
+    wanted: Vec<i64>,
+}
+
+#[derive(Default)]
+struct EventColumns<'a> {
     guids: Vec<&'a str>,
     entity_guids: Vec<&'a str>,
     types: Vec<&'a str>,
@@ -42,23 +56,6 @@ pub(crate) struct AppendStatement<'a> {
     sync_levels: Vec<i16>,
     recorded_at: Vec<PgTimestamp>,
     leaf_hashes: Vec<&'a [u8]>,
-    tile_levels: Vec<i16>,
-    tile_indexes: Vec<i64>,
-    tile_roots: Vec<&'a [u8]>,
-    tile_hashes: Vec<Vec<u8>>,
-    size: i64,
-    root: &'a [u8],
-    frontier: Vec<u8>,
-    head_recorded_at: Option<PgTimestamp>,
-    expected_versions: String,
-    entities: EntityColumns<'a>,
-    touched_guids: Vec<&'a str>,
-    touched_positions: Vec<i64>,
-    added_members: Vec<&'a str>,
-    added_groups: Vec<&'a str>,
-    removed_members: Vec<&'a str>,
-    removed_groups: Vec<&'a str>,
-    wanted: Vec<i64>,
 }
 
 #[derive(Default)]
@@ -90,19 +87,21 @@ impl<'a> AppendStatement<'a> {
     pub(crate) fn new(rows: &AppendRows<'a>) -> Self {
         let mut statement = Self {
             tenant: rows.tenant.as_str(),
-            epoch: i32::try_from(rows.epoch.0).expect("an epoch comes from an integer column"),
             first: rows.events.first().map_or(0, |event| to_bigint(event.position.0)),
-            size: to_bigint(rows.tree.head.size().0),
-            root: rows.tree.head.root.as_bytes(),
-            frontier: concat(rows.tree.head.frontier.hashes()),
-            head_recorded_at: rows.tree.head.recorded_at.map(to_pg),
-            ..Self::default()
+            events: EventColumns::default(),
+            tree: TreeColumns::new(rows.epoch, rows.tree),
+            expected_versions: String::new(),
+            entities: EntityColumns::default(),
+            touched_guids: Vec::new(),
+            touched_positions: Vec::new(),
+            added_members: Vec::new(),
+            added_groups: Vec::new(),
+            removed_members: Vec::new(),
+            removed_groups: Vec::new(),
+            wanted: Vec::new(),
         };
         for event in rows.events {
-            statement.push_event(event);
-        }
-        for tile in &rows.tree.tiles {
-            statement.push_tile(tile);
+            statement.events.push(event);
         }
         let mut expected = serde_json::Map::new();
         let first = rows.events.first().map_or(0, |event| event.position.0);
@@ -118,8 +117,8 @@ impl<'a> AppendStatement<'a> {
             statement.touched_positions.push(to_bigint(touched.position));
         }
         statement.wanted = [
-            statement.guids.len(),
-            statement.tile_levels.len(),
+            statement.events.guids.len(),
+            statement.tree.tiles(),
             1,
             statement.entities.guids.len(),
             statement.touched_guids.len(),
@@ -129,34 +128,6 @@ impl<'a> AppendStatement<'a> {
         .map(|count| i64::try_from(count).expect("a row count fits 63 bits"))
         .to_vec();
         statement
-    }
-
-    fn push_event(&mut self, stored: &'a StoredEvent) {
-        let event = &stored.event;
-        self.guids.push(event.guid.as_str());
-        self.entity_guids.push(event.entity_guid.as_str());
-        self.types.push(event.event_type.as_str());
-        self.schema_versions.push(event.schema_version.map(|version| {
-            i32::try_from(version).expect("validation keeps a schema version within an integer column")
-        }));
-        self.data.push(event.data.as_str());
-        self.metadata.push(event.metadata.as_ref().map(veritrail_core::Json::as_str));
-        self.salts.push(stored.salts.to_bytes().to_vec());
-        self.data_hashes.push(stored.parts.data_hash.as_bytes());
-        self.metadata_hashes.push(stored.parts.metadata_hash.as_ref().map(|hash| hash.as_bytes().as_slice()));
-        self.timestamps.push(to_pg(event.timestamp));
-        self.user_ids.push(event.user_id.as_str());
-        self.submitted_by.push(stored.submitted_by.as_str());
-        self.sync_levels.push(event.sync_level.number());
-        self.recorded_at.push(to_pg(stored.recorded_at));
-        self.leaf_hashes.push(stored.leaf_hash.as_bytes());
-    }
-
-    fn push_tile(&mut self, tile: &'a TilePlan) {
-        self.tile_levels.push(i16::from(tile.level));
-        self.tile_indexes.push(to_bigint(tile.index));
-        self.tile_roots.push(tile.root.as_bytes());
-        self.tile_hashes.push(concat(&tile.hashes));
     }
 
     fn push_entity(&mut self, write: &'a EntityWrite, first: u64) {
@@ -189,40 +160,55 @@ impl<'a> AppendStatement<'a> {
     }
 }
 
+impl<'a> EventColumns<'a> {
+    fn push(&mut self, stored: &'a StoredEvent) {
+        let event = &stored.event;
+        self.guids.push(event.guid.as_str());
+        self.entity_guids.push(event.entity_guid.as_str());
+        self.types.push(event.event_type.as_str());
+        self.schema_versions.push(event.schema_version.map(|version| {
+            i32::try_from(version).expect("validation keeps a schema version within an integer column")
+        }));
+        self.data.push(event.data.as_str());
+        self.metadata.push(event.metadata.as_ref().map(veritrail_core::Json::as_str));
+        self.salts.push(stored.salts.to_bytes().to_vec());
+        self.data_hashes.push(stored.parts.data_hash.as_bytes());
+        self.metadata_hashes.push(stored.parts.metadata_hash.as_ref().map(|hash| hash.as_bytes().as_slice()));
+        self.timestamps.push(to_pg(event.timestamp));
+        self.user_ids.push(event.user_id.as_str());
+        self.submitted_by.push(stored.submitted_by.as_str());
+        self.sync_levels.push(event.sync_level.number());
+        self.recorded_at.push(to_pg(stored.recorded_at));
+        self.leaf_hashes.push(stored.leaf_hash.as_bytes());
+    }
+}
+
 impl Statement for AppendStatement<'_> {
     const SQL: &'static str = include_str!("../sql/append.sql");
     type Columns = Bool;
     type Key = AppendStatement<'static>;
 
     fn bind<'b>(&'b self, number: usize, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        let entities = &self.entities;
+        let (events, entities) = (&self.events, &self.entities);
         match number {
             1 => out.push_bind_param::<Text, _>(&self.tenant),
             2 => out.push_bind_param::<BigInt, _>(&self.first),
-            3 => out.push_bind_param::<Array<Text>, _>(&self.guids),
-            4 => out.push_bind_param::<Array<Text>, _>(&self.entity_guids),
-            5 => out.push_bind_param::<Array<Text>, _>(&self.types),
-            6 => out.push_bind_param::<Array<Nullable<Integer>>, _>(&self.schema_versions),
-            7 => out.push_bind_param::<Array<Text>, _>(&self.data),
-            8 => out.push_bind_param::<Array<Nullable<Text>>, _>(&self.metadata),
-            9 => out.push_bind_param::<Array<Binary>, _>(&self.salts),
-            10 => out.push_bind_param::<Array<Binary>, _>(&self.data_hashes),
-            11 => out.push_bind_param::<Array<Nullable<Binary>>, _>(&self.metadata_hashes),
-            12 => out.push_bind_param::<Array<Timestamptz>, _>(&self.timestamps),
-            13 => out.push_bind_param::<Array<Text>, _>(&self.user_ids),
-            14 => out.push_bind_param::<Array<Text>, _>(&self.submitted_by),
-            15 => out.push_bind_param::<Array<SmallInt>, _>(&self.sync_levels),
-            16 => out.push_bind_param::<Array<Timestamptz>, _>(&self.recorded_at),
-            17 => out.push_bind_param::<Array<Binary>, _>(&self.leaf_hashes),
-            18 => out.push_bind_param::<Integer, _>(&self.epoch),
-            19 => out.push_bind_param::<Array<SmallInt>, _>(&self.tile_levels),
-            20 => out.push_bind_param::<Array<BigInt>, _>(&self.tile_indexes),
-            21 => out.push_bind_param::<Array<Binary>, _>(&self.tile_roots),
-            22 => out.push_bind_param::<Array<Binary>, _>(&self.tile_hashes),
-            23 => out.push_bind_param::<BigInt, _>(&self.size),
-            24 => out.push_bind_param::<Binary, _>(&self.root),
-            25 => out.push_bind_param::<Binary, _>(&self.frontier),
-            26 => out.push_bind_param::<Nullable<Timestamptz>, _>(&self.head_recorded_at),
+            3 => out.push_bind_param::<Array<Text>, _>(&events.guids),
+            4 => out.push_bind_param::<Array<Text>, _>(&events.entity_guids),
+            5 => out.push_bind_param::<Array<Text>, _>(&events.types),
+            6 => out.push_bind_param::<Array<Nullable<Integer>>, _>(&events.schema_versions),
+            7 => out.push_bind_param::<Array<Text>, _>(&events.data),
+            8 => out.push_bind_param::<Array<Nullable<Text>>, _>(&events.metadata),
+            9 => out.push_bind_param::<Array<Binary>, _>(&events.salts),
+            10 => out.push_bind_param::<Array<Binary>, _>(&events.data_hashes),
+            11 => out.push_bind_param::<Array<Nullable<Binary>>, _>(&events.metadata_hashes),
+            12 => out.push_bind_param::<Array<Timestamptz>, _>(&events.timestamps),
+            13 => out.push_bind_param::<Array<Text>, _>(&events.user_ids),
+            14 => out.push_bind_param::<Array<Text>, _>(&events.submitted_by),
+            15 => out.push_bind_param::<Array<SmallInt>, _>(&events.sync_levels),
+            16 => out.push_bind_param::<Array<Timestamptz>, _>(&events.recorded_at),
+            17 => out.push_bind_param::<Array<Binary>, _>(&events.leaf_hashes),
+            18..=26 => self.tree.bind(number - 18, out),
             27 => out.push_bind_param::<Text, _>(&self.expected_versions),
             28 => out.push_bind_param::<Array<Text>, _>(&entities.guids),
             29 => out.push_bind_param::<Array<Text>, _>(&entities.kinds),

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use diesel_async::AsyncConnection;
-use veritrail_applier::EntityState;
+use veritrail_applier::{EntityState, LoadedEntity};
 use veritrail_core::store::{
     ClearEntitiesError, EntitySnapshot, EntityStore, InvalidPair, InvalidSnapshot, ReadPageError,
     SaveEntityError, SaveSnapshotError, SnapshotStore,
@@ -16,7 +15,7 @@ use crate::entities::{self, Reach};
 use crate::entity_snapshots;
 use crate::error::AccessError;
 use crate::saved_entities::{self, Saved};
-use crate::store::{Guarded, Session};
+use crate::session::Session;
 
 impl EntityStore for Session<'_> {
     async fn save_entity(
@@ -28,7 +27,10 @@ impl EntityStore for Session<'_> {
         if let Err(source) = InvalidPair::check(pair, expected) {
             return Err(SaveEntityError::Invalid { guid, source });
         }
-        let saved = saved_entities::save(&mut self.connection, self.tenant, pair, expected).await;
+        let tenant = self.tenant;
+        let saved: Result<Saved, AccessError> = self
+            .write(async |connection| saved_entities::save(connection, tenant, pair, expected).await)
+            .await;
         match saved.map_err(|error| SaveEntityError::Store(error.into()))? {
             Saved::Done => Ok(()),
             Saved::OtherVersion(found) => Err(SaveEntityError::OtherVersion { guid, expected, found }),
@@ -38,7 +40,11 @@ impl EntityStore for Session<'_> {
 
     async fn entity_pair(&mut self, guid: &EntityGuid) -> Result<Option<EntityPair>, PortError> {
         let wanted = BTreeSet::from([guid.clone()]);
-        let found = entities::load(&mut self.connection, self.tenant, &wanted, Reach::Named).await?;
+        let tenant = self.tenant;
+        let found: Vec<LoadedEntity> = self
+            .snapshot(async |connection| entities::load(connection, tenant, &wanted, Reach::Named).await)
+            .await
+            .map_err(PortError::Access)?;
         Ok(found.into_iter().next().and_then(|entity| match entity.state {
             EntityState::Live(pair) => Some(pair),
             EntityState::Deleted { .. } => None,
@@ -51,18 +57,17 @@ impl EntityStore for Session<'_> {
         limit: u32,
     ) -> Result<Vec<EntityPair>, ReadPageError<PortError>> {
         ReadPageError::check(limit)?;
-        saved_entities::after(&mut self.connection, self.tenant, after, limit).await.map_err(unread)
+        let tenant = self.tenant;
+        self.snapshot(async |connection| saved_entities::after(connection, tenant, after, limit).await)
+            .await
+            .map_err(unread)
     }
 
     async fn clear_entities(&mut self, confirm: &TenantId) -> Result<u64, ClearEntitiesError<PortError>> {
         ClearEntitiesError::check(self.tenant, confirm)?;
         let tenant = self.tenant;
-        let guarded = Guarded::new(&mut self.connection);
-        let removed: Result<usize, AccessError> = guarded
-            .connection
-            .transaction(async |connection| saved_entities::clear(connection, tenant).await)
-            .await;
-        guarded.finish();
+        let removed: Result<usize, AccessError> =
+            self.write(async |connection| saved_entities::clear(connection, tenant).await).await;
         match removed {
             Ok(count) => Ok(u64::try_from(count).expect("a count of rows fits 64 bits")),
             Err(error) => Err(ClearEntitiesError::Store(error.into())),
@@ -75,7 +80,9 @@ impl SnapshotStore for Session<'_> {
         if let Err(source) = InvalidSnapshot::check(snapshot) {
             return Err(SaveSnapshotError::Invalid { guid: snapshot.entity_guid.clone(), source });
         }
-        let saved = entity_snapshots::save(&mut self.connection, self.tenant, snapshot).await;
+        let tenant = self.tenant;
+        let saved: Result<(), AccessError> =
+            self.write(async |connection| entity_snapshots::save(connection, tenant, snapshot).await).await;
         saved.map_err(|error| SaveSnapshotError::Store(error.into()))
     }
 
@@ -85,6 +92,10 @@ impl SnapshotStore for Session<'_> {
         most_events: Option<u32>,
     ) -> Result<Option<EntitySnapshot>, PortError> {
         let most_events = most_events.unwrap_or(u32::MAX);
-        Ok(entity_snapshots::newest(&mut self.connection, self.tenant, entity, most_events).await?)
+        let tenant = self.tenant;
+        self.snapshot(async |connection| {
+            Ok(entity_snapshots::newest(connection, tenant, entity, most_events).await?)
+        })
+        .await
     }
 }

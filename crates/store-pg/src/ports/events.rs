@@ -2,18 +2,21 @@
 
 use diesel::pg::Pg;
 use diesel::query_builder::AstPass;
-use diesel::result::{Error as DieselError, QueryResult};
+use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Text};
-use diesel_async::{AsyncConnection, RunQueryDsl};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use veritrail_core::store::{EventStore, ReadPageError, SaveEventsError};
-use veritrail_core::{EntityGuid, EventGuid, FormSubmission, Position, Receipt, StoredEvent, Subject};
+use veritrail_core::{
+    EntityGuid, EventGuid, FormSubmission, Position, Receipt, StoredEvent, Subject, TenantId,
+};
 
 use super::PortError;
 use crate::error::AccessError;
 use crate::events::{self, EventColumns, EventRow};
+use crate::session::{Connection, Session};
 use crate::statement::{Prepared, Statement, unknown_parameter};
-use crate::store::{Connection, Guarded, Session};
 use crate::submit::{Applying, Outcome, Rejection, SubmitError};
+use crate::sync_levels;
 
 impl EventStore for Session<'_> {
     async fn save_events(
@@ -25,17 +28,14 @@ impl EventStore for Session<'_> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        let (tenant, registry) = (self.tenant, self.registry);
-        let guarded = Guarded::new(&mut self.connection);
-        let saved = guarded
-            .connection
-            .transaction(async |connection| {
-                let mut inner = Session { connection: Connection::Callers(connection), tenant, registry };
+        let store = self.store;
+        let saved: Result<Vec<Receipt>, Unsaved> = self
+            .write(async |connection| {
+                let mut inner = Session::new(Connection::Callers(connection), store);
                 let submitted = inner.submit(events, submitted_by, Applying::AppendOnly).await?;
                 all_recorded(submitted.outcomes)
             })
             .await;
-        guarded.finish();
         saved.map_err(|unsaved| unsaved.of(events))
     }
 
@@ -53,8 +53,13 @@ impl EventStore for Session<'_> {
         limit: u32,
     ) -> Result<Vec<StoredEvent>, ReadPageError<PortError>> {
         ReadPageError::check(limit)?;
-        let rows = events::by_position(&mut self.connection, self.tenant, begin.0, u64::MAX, limit).await;
-        rows.and_then(events::believe).map_err(unread)
+        let tenant = self.tenant;
+        self.snapshot(async |connection| {
+            let rows = events::by_position(connection, tenant, begin.0, u64::MAX, limit).await?;
+            complete(connection, tenant, rows).await
+        })
+        .await
+        .map_err(unread)
     }
 
     async fn events_about(
@@ -64,18 +69,31 @@ impl EventStore for Session<'_> {
         limit: u32,
     ) -> Result<Vec<StoredEvent>, ReadPageError<PortError>> {
         ReadPageError::check(limit)?;
+        let tenant = self.tenant;
         let statement = EventsAbout {
-            tenant: self.tenant.as_str(),
+            tenant: tenant.as_str(),
             entity: entity.as_str(),
             begin: i64::try_from(begin.0).unwrap_or(i64::MAX),
             limit: i64::from(limit),
         };
-        let rows: Vec<EventRow> = Prepared(statement)
-            .load(&mut *self.connection)
-            .await
-            .map_err(|error| unread(AccessError::from(error)))?;
-        events::believe(rows).map_err(unread)
+        self.snapshot(async |connection| {
+            let rows: Vec<EventRow> = Prepared(statement).load(connection).await?;
+            complete(connection, tenant, rows).await
+        })
+        .await
+        .map_err(unread)
     }
+}
+
+/// Events of rows, with the level that they have reached by now.
+async fn complete(
+    connection: &mut AsyncPgConnection,
+    tenant: &TenantId,
+    rows: Vec<EventRow>,
+) -> Result<Vec<StoredEvent>, AccessError> {
+    let mut found = events::believe(rows)?;
+    sync_levels::complete(connection, tenant, &mut found).await?;
+    Ok(found)
 }
 
 pub(super) fn unread(error: AccessError) -> ReadPageError<PortError> {
@@ -125,8 +143,8 @@ impl From<SubmitError> for Unsaved {
     }
 }
 
-impl From<DieselError> for Unsaved {
-    fn from(error: DieselError) -> Self {
+impl From<AccessError> for Unsaved {
+    fn from(error: AccessError) -> Self {
         Self::Failed(error.into())
     }
 }

@@ -5,11 +5,11 @@ use veritrail_core::{Hash, LogIdentity, Position, TreeHead, TreeSize};
 use veritrail_merkle::proof;
 
 use super::PortError;
-use crate::error::IntegrityError;
+use crate::error::{AccessError, IntegrityError};
 use crate::hash_anchors;
 use crate::merkle_tiles::FetchError;
 use crate::roots::Stand;
-use crate::store::Session;
+use crate::session::Session;
 
 impl TreeStore for Session<'_> {
     async fn identity(&mut self) -> Result<Option<LogIdentity>, PortError> {
@@ -22,9 +22,13 @@ impl TreeStore for Session<'_> {
     }
 
     async fn root_at(&mut self, size: TreeSize) -> Result<Hash, TreeError<PortError>> {
-        let stand = Stand::of(&mut self.connection, self.tenant).await.map_err(unproven)?;
-        TreeError::check(size, stand.size())?;
-        stand.root_at(&mut self.connection, self.tenant, size).await.map_err(unproven)
+        let tenant = self.tenant;
+        self.snapshot(async |connection| {
+            let stand = Stand::of(connection, tenant).await?;
+            TreeError::check(size, stand.size())?;
+            Ok(stand.root_at(connection, tenant, size).await?)
+        })
+        .await
     }
 
     async fn inclusion_proof(
@@ -32,11 +36,14 @@ impl TreeStore for Session<'_> {
         position: Position,
         size: TreeSize,
     ) -> Result<Vec<Hash>, TreeError<PortError>> {
-        let stand = Stand::of(&mut self.connection, self.tenant).await.map_err(unproven)?;
-        TreeError::check(size, stand.size())?;
-        let plan = proof::plan_inclusion(position.0, size.0)?;
-        let wanted = (position, size);
-        stand.inclusion(&mut self.connection, self.tenant, wanted, &plan).await.map_err(unproven)
+        let tenant = self.tenant;
+        self.snapshot(async |connection| {
+            let stand = Stand::of(connection, tenant).await?;
+            TreeError::check(size, stand.size())?;
+            let plan = proof::plan_inclusion(position.0, size.0)?;
+            Ok(stand.inclusion(connection, tenant, (position, size), &plan).await?)
+        })
+        .await
     }
 
     async fn consistency_proof(
@@ -44,10 +51,14 @@ impl TreeStore for Session<'_> {
         old: TreeSize,
         new: TreeSize,
     ) -> Result<Vec<Hash>, TreeError<PortError>> {
-        let stand = Stand::of(&mut self.connection, self.tenant).await.map_err(unproven)?;
-        TreeError::check(new, stand.size())?;
-        let plan = proof::plan_consistency(old.0, new.0)?;
-        stand.consistency(&mut self.connection, self.tenant, (old, new), &plan).await.map_err(unproven)
+        let tenant = self.tenant;
+        self.snapshot(async |connection| {
+            let stand = Stand::of(connection, tenant).await?;
+            TreeError::check(new, stand.size())?;
+            let plan = proof::plan_consistency(old.0, new.0)?;
+            Ok(stand.consistency(connection, tenant, (old, new), &plan).await?)
+        })
+        .await
     }
 
     async fn range_proof(
@@ -56,33 +67,49 @@ impl TreeStore for Session<'_> {
         end: Position,
         size: TreeSize,
     ) -> Result<Vec<Hash>, TreeError<PortError>> {
-        let stand = Stand::of(&mut self.connection, self.tenant).await.map_err(unproven)?;
-        TreeError::check(size, stand.size())?;
-        let plan = proof::plan_range(begin.0, end.0, size.0)?;
-        TreeError::check_page(begin, end)?;
-        let wanted = (begin, end, size);
-        stand.range(&mut self.connection, self.tenant, wanted, &plan).await.map_err(unproven)
+        let tenant = self.tenant;
+        self.snapshot(async |connection| {
+            let stand = Stand::of(connection, tenant).await?;
+            TreeError::check(size, stand.size())?;
+            let plan = proof::plan_range(begin.0, end.0, size.0)?;
+            TreeError::check_page(begin, end)?;
+            Ok(stand.range(connection, tenant, (begin, end, size), &plan).await?)
+        })
+        .await
     }
 }
 
 impl HashAnchorStore for Session<'_> {
     async fn persist_hash_anchor(&mut self, root: Hash) -> Result<HashAnchor, AnchorError<PortError>> {
-        let kept =
-            hash_anchors::persist(&mut self.connection, self.tenant, root).await.map_err(unanchored)?;
-        kept.ok_or(AnchorError::NoSuchRoot(root))
+        let tenant = self.tenant;
+        let kept: Result<Option<HashAnchor>, FetchError> =
+            self.write(async |connection| hash_anchors::persist(connection, tenant, root).await).await;
+        kept.map_err(unanchored)?.ok_or(AnchorError::NoSuchRoot(root))
     }
 
     async fn hash_anchor(&mut self) -> Result<Option<HashAnchor>, PortError> {
-        Ok(hash_anchors::kept(&mut self.connection, self.tenant).await?)
+        let tenant = self.tenant;
+        self.snapshot(async |connection| Ok(hash_anchors::kept(connection, tenant).await?)).await
     }
 
     async fn check_hash_anchor(&mut self) -> Result<Option<HashAnchor>, AnchorError<PortError>> {
-        hash_anchors::check(&mut self.connection, self.tenant).await.map_err(unanchored)
+        let tenant = self.tenant;
+        let checked: Result<Option<HashAnchor>, FetchError> =
+            self.snapshot(async |connection| hash_anchors::check(connection, tenant).await).await;
+        checked.map_err(unanchored)
     }
 }
 
-fn unproven(error: FetchError) -> TreeError<PortError> {
-    TreeError::Store(error.into())
+impl From<AccessError> for TreeError<PortError> {
+    fn from(error: AccessError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl From<FetchError> for TreeError<PortError> {
+    fn from(error: FetchError) -> Self {
+        Self::Store(error.into())
+    }
 }
 
 fn unanchored(error: FetchError) -> AnchorError<PortError> {

@@ -4,12 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use diesel_async::AsyncPgConnection;
 use veritrail_applier::{ApplyError, Entities, EntityWrite};
-use veritrail_core::{
-    EntityGuid, FormSubmission, LogName, Receipt, SALT_BYTES, Salts, StoredEvent, TreeSize,
-};
+use veritrail_core::{EntityGuid, FormSubmission, LogName, Receipt, StoredEvent, TreeSize};
 
 use super::{Applying, Batch, Outcome, Rejection, Submitted};
-use crate::append::{Effects, HashedEvent, Touched};
+use crate::append::{Effects, HashedEvent, Touched, random_salts};
 use crate::entities::{self, Reach};
 use crate::error::AccessError;
 use crate::{events, logs, tree_heads};
@@ -201,11 +199,4 @@ impl Judgement {
 
 fn receipt(stored: &StoredEvent, repeated: bool) -> Receipt {
     Receipt { repeated, ..stored.receipt() }
-}
-
-/// Salts from the operating system.
-fn random_salts() -> Salts {
-    let mut bytes = [0; 3 * SALT_BYTES];
-    getrandom::fill(&mut bytes).expect("the operating system has a random source");
-    Salts::from_bytes(&bytes)
 }

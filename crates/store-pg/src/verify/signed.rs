@@ -28,7 +28,7 @@ pub(super) fn check(
 
 /// Reads a note and checks that it says what its row says, of this log, by a trusted key.
 fn open(row: &CheckpointRow, subject: &Subject<'_>) -> Result<Checkpoint, String> {
-    let trusted = subject.trusted;
+    let trusted = subject.trusted.checkpoints;
     let (checkpoint, signed_by) = if trusted.is_empty() {
         let note = Note::parse(&row.note).map_err(|error| error.to_string())?;
         let checkpoint = Checkpoint::parse(note.text()).map_err(|error| error.to_string())?;

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 
 use diesel_async::AsyncPgConnection;
-use veritrail_core::{Epoch, Hash, LogName, Position, StoredEvent, Timestamp};
+use veritrail_core::{Epoch, Hash, Timestamp};
 use veritrail_merkle::{CompactRange, Sha256Hasher, root_of_leaves};
 
-use super::{Finding, MAX_FINDINGS, PAGE, Report, Subject, signed};
+use super::rows::{self, Measure, Row};
+use super::{Finding, MAX_FINDINGS, Report, RowName, Subject, signed};
 use crate::checkpoints::{self, CheckpointRow};
 use crate::convert::{Place, concat, to_bigint};
 use crate::error::AccessError;
-use crate::events::{self, EventRow};
 use crate::merkle_tiles::{self, TILE_HEIGHT, TILE_WIDTH, TreeOf};
 use crate::publish::FIRST_EPOCH;
 use crate::tree_heads::{self, HeadRow, NewestSizes};
@@ -65,16 +65,22 @@ impl<'a> Walk<'a> {
     /// Reads the rows below the newest head, page by page, with the tiles and heads that stand over each page.
     pub(super) async fn rows(&mut self, connection: &mut AsyncPgConnection) -> Result<(), AccessError> {
         let (tenant, epoch) = (self.subject.tenant, self.subject.log.epoch);
-        for head in tree_heads::kept(connection, tenant, LogName::Events, epoch, -1, 0).await? {
+        for head in tree_heads::kept(connection, tenant, self.subject.name, epoch, -1, 0).await? {
             self.kept_head(head);
         }
-        while let Some(last) = self.head.checked_sub(1).filter(|last| self.next <= *last) {
-            let page = events::by_position(connection, self.subject.tenant, self.next, last, PAGE).await?;
-            let Some(end) = page.last().and_then(|row| u64::try_from(row.position).ok()) else { break };
+        let Some(last) = self.head.checked_sub(1) else { return Ok(()) };
+        let measure = Measure::of(self.subject);
+        let mut page = rows::page(connection, self.subject, 0, last).await?;
+        while let Some(end) = page.last().and_then(|row| u64::try_from(row.position()).ok()) {
             let (mut tiles, heads) = self.over_page(connection, end + 1).await?;
             let mut heads = heads.into_iter().peekable();
             let mut signed = self.signed_in_page(connection, end + 1).await?.into_iter().peekable();
-            for row in page {
+            // The next page is read while this one is hashed.
+            let checking = rows::check(page, &measure);
+            let reading = rows::page(connection, self.subject, end + 1, last);
+            let (checked, next) = futures_util::future::join(checking, reading).await;
+            page = next?;
+            for row in checked {
                 self.row(row, &mut tiles);
                 while let Some(head) = heads.next_if(|head| u64::try_from(head.0) == Ok(self.next)) {
                     self.kept_head(head);
@@ -105,51 +111,57 @@ impl<'a> Walk<'a> {
     ) -> Result<(Tiles, Vec<HeadRow>), AccessError> {
         let (tenant, epoch, from) = (self.subject.tenant, self.subject.log.epoch, self.next);
         let (after, to) = (to_bigint(from), to_bigint(end));
-        let heads = tree_heads::kept(connection, tenant, LogName::Events, epoch, after, to).await?;
+        let heads = tree_heads::kept(connection, tenant, self.subject.name, epoch, after, to).await?;
         let (first, behind) = (from / TILE_WIDTH, end.div_ceil(TILE_WIDTH));
         let tiles = merkle_tiles::stored_tiles(connection, self.tree(), 0, first, behind).await?;
         let by_index = |(index, root, hashes)| Some((u64::try_from(index).ok()?, (root, hashes)));
         Ok((tiles.into_iter().filter_map(by_index).collect(), heads))
     }
 
-    /// Names rows that stand before the first position, or where the newest head says that the log has ended.
+    /// Names rows that stand where none should.
     pub(super) async fn rows_beyond(
         &mut self,
         connection: &mut AsyncPgConnection,
     ) -> Result<(), AccessError> {
-        let head = self.head;
-        for (position, guid) in events::outside(connection, self.subject.tenant, head, PAGE).await? {
-            self.find(Finding::RowOutside { position, guid, head });
+        for finding in rows::strays(connection, self.subject, self.head).await? {
+            self.find(finding);
         }
         Ok(())
     }
 
-    fn row(&mut self, row: EventRow, tiles: &mut Tiles) {
-        let position = u64::try_from(row.position).expect("rows are read from position 0 on");
+    fn row(&mut self, row: Row, tiles: &mut Tiles) {
+        let position = u64::try_from(row.name.position).expect("rows are read from position 0 on");
+        if position < self.next {
+            // The key of a partitioned table does not forbid it.
+            let reason = "another row stands at its position".to_owned();
+            return self.find(Finding::Altered { row: row.name, reason });
+        }
         if position > self.next {
             self.gap(position);
         }
-        let (stored_position, guid, stored_leaf) = (row.position, row.guid.clone(), row.leaf_hash.clone());
-        match StoredEvent::try_from(row) {
-            Ok(stored) => {
-                self.event(&stored);
-                self.leaf(stored.leaf_hash, guid, tiles);
-            }
-            Err(corrupt) => {
-                let column = corrupt.column;
-                self.find(Finding::EventUnreadable { position: stored_position, guid: guid.clone(), column });
-                self.last_stamp = None;
-                match Hash::try_from(stored_leaf.as_slice()) {
-                    Ok(leaf) => self.leaf(leaf, guid, tiles),
-                    Err(_) => self.skip_to(position + 1),
+        let guid = row.name.guid.clone();
+        match row.believed {
+            Ok(believed) => {
+                for finding in believed.findings {
+                    self.find(finding);
                 }
+                self.stamp(row.name, believed.recorded_at);
             }
+            Err(column) => {
+                self.find(Finding::Unreadable { row: row.name, column });
+                self.last_stamp = None;
+            }
+        }
+        match row.leaf {
+            Some(leaf) => self.leaf(leaf, guid, tiles),
+            None => self.skip_to(position + 1),
         }
     }
 
     /// Notes that rows up to `position` are missing.
     fn gap(&mut self, position: u64) {
-        self.find(Finding::Missing { from: self.next, to: position - 1 });
+        let log = self.subject.name;
+        self.find(Finding::Missing { log, from: self.next, to: position - 1 });
         self.skip_to(position);
     }
 
@@ -163,16 +175,11 @@ impl<'a> Walk<'a> {
         self.next = position;
     }
 
-    fn event(&mut self, stored: &StoredEvent) {
-        let (position, guid) = (stored.position, &stored.event.guid);
-        if let Err(untrue) = stored.verify(&Sha256Hasher, self.subject.log.log_id) {
-            self.find(Finding::EventAltered { position, guid: guid.clone(), reason: untrue.to_string() });
+    fn stamp(&mut self, row: RowName, recorded_at: Timestamp) {
+        if self.last_stamp.is_some_and(|last| recorded_at <= last) {
+            self.find(Finding::StampOrder { row, recorded_at });
         }
-        if self.last_stamp.is_some_and(|last| stored.recorded_at <= last) {
-            let recorded_at = stored.recorded_at;
-            self.find(Finding::StampOrder { position, guid: guid.clone(), recorded_at });
-        }
-        self.last_stamp = Some(stored.recorded_at);
+        self.last_stamp = Some(recorded_at);
     }
 
     /// Takes the leaf at the next position into the tree and compares a tile that is full with the stored one.
@@ -200,7 +207,9 @@ impl<'a> Walk<'a> {
         for (place, leaf, guid) in leaves {
             let at = usize::try_from(place * 32).expect("a place within a tile is below 256");
             if stored_hashes.get(at..at + 32) != Some(leaf.as_bytes().as_slice()) {
-                self.find(Finding::LeafReplaced { position: Position(index * TILE_WIDTH + place), guid });
+                let position = to_bigint(index * TILE_WIDTH + place);
+                let row = RowName { log: self.subject.name, position, guid };
+                self.find(Finding::LeafReplaced { row });
             }
         }
         if is_whole && stored_root != root.as_bytes() {
@@ -268,7 +277,7 @@ impl<'a> Walk<'a> {
     ) -> Result<Vec<CheckpointRow>, AccessError> {
         let (tenant, epoch) = (self.subject.tenant, self.subject.log.epoch);
         let sizes = (to_bigint(self.next), to_bigint(end));
-        checkpoints::between(connection, tenant, LogName::Events, epoch, sizes).await
+        checkpoints::between(connection, tenant, self.subject.name, epoch, sizes).await
     }
 
     fn signed_head(&mut self, row: &CheckpointRow) {
@@ -322,7 +331,7 @@ impl<'a> Walk<'a> {
             size: self.next,
             root: self.frontier.as_ref().and_then(|frontier| frontier.root(&Sha256Hasher)),
             checkpoint: self.checkpoint,
-            signatures_checked: !self.subject.trusted.is_empty(),
+            signatures_checked: !self.subject.trusted.checkpoints.is_empty(),
             unpublished: self.next.saturating_sub(self.checkpoint.unwrap_or(0)),
             unpublished_since: None,
             findings: self.findings,
@@ -331,7 +340,8 @@ impl<'a> Walk<'a> {
     }
 
     fn tree(&self) -> TreeOf<'a> {
-        TreeOf { tenant: self.subject.tenant, epoch: self.subject.log.epoch, stored: self.head }
+        let Subject { tenant, name, log, .. } = self.subject;
+        TreeOf { tenant, log: *name, epoch: log.epoch, stored: self.head }
     }
 
     fn find(&mut self, finding: Finding) {

@@ -1,8 +1,5 @@
 //! Signed notes, their keys and checkpoints: known answers of other implementations, what is refused, and
 //! garbage.
-//!
-//! The tree that a checkpoint is about is not here but in `history_tree`.
-#![cfg(feature = "note")]
 
 use std::sync::LazyLock;
 
@@ -29,7 +26,7 @@ CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 \u{2014} example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=
 ";
 
-fn signer(name: &str, seed: u8) -> SignerKey {
+pub(crate) fn signer(name: &str, seed: u8) -> SignerKey {
     SignerKey::from_seed(name, &[seed; 32]).expect("the name is valid")
 }
 
@@ -226,7 +223,10 @@ fn malformed_keys_are_refused() {
     assert_eq!(verifier(&format!("{GO_VKEY}=")), Err(KeyError::Format));
     assert_eq!(verifier(&format!("{GO_VKEY}AAAA")), Err(KeyError::Format));
     assert_eq!(verifier(&format!("PeterNeumann+c74f20a3+{}", &encoded[..40])), Err(KeyError::Format));
-    assert_eq!(verifier(&GO_VKEY.replace("+AR", "+BR")), Err(KeyError::SignatureType(5)));
+    assert_eq!(
+        verifier(&GO_VKEY.replace("+AR", "+BR")),
+        Err(KeyError::SignatureType { expected: 1, actual: 5 })
+    );
     let id = |bytes| KeyId(bytes);
     let wrong = KeyError::Id { expected: id([0xc7, 0x4f, 0x20, 0xa3]), actual: id([0xc7, 0x4f, 0x20, 0xa4]) };
     assert_eq!(verifier(&GO_VKEY.replace("20a3", "20a4")), Err(wrong.clone()));
@@ -418,6 +418,53 @@ proptest! {
         let spoilt: String = note[..at].iter().chain([&insert]).chain(note[at..].iter().skip(cut)).collect();
         if let Ok(read) = Note::parse(&spoilt) {
             prop_assert!(read.verify(&*GO_KEYS).is_err() || read.text() == GO_TEXT);
+        }
+    }
+}
+
+/// Lines that come close to a checkpoint's, for others to read as well.
+fn nearly_a_checkpoint() -> impl Strategy<Value = String> {
+    let root = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=";
+    let origin = prop::sample::select(vec!["log", "example.com/log", "a b+c", "", "\u{e9}", "t\tab"]);
+    let size = prop::sample::select(vec![
+        "0",
+        "5",
+        "05",
+        "+5",
+        "",
+        "9223372036854775807",
+        "9223372036854775808",
+        "9223372036854775809",
+        "18446744073709551616",
+    ]);
+    let root = prop::sample::select(vec![root, "AAAA", "", &root[..43]]);
+    let rest =
+        prop::sample::select(vec!["", "one\n", "one\ntwo\n", "\n", "one\n\n", "no newline", "\u{1}\n"]);
+    (origin, size, root, rest)
+        .prop_map(|(origin, size, root, rest)| format!("{origin}\n{size}\n{root}\n{rest}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 2000,
+        rng_seed: RngSeed::Fixed(0x6369_7465),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_checkpoint_reads_as_it_does_in_tlog_tiles(text in nearly_a_checkpoint()) {
+        let (ours, theirs) = (Checkpoint::parse(&text), tlog_tiles::Checkpoint::from_bytes(text.as_bytes()));
+        // Theirs also takes what no note can have and sizes that no tree of ours has.
+        let is_beyond = text.bytes().any(|byte| byte < b' ' && byte != b'\n')
+            || theirs.as_ref().is_ok_and(|theirs| theirs.size() > MAX_TREE_SIZE);
+        prop_assert_eq!(ours.is_ok(), theirs.is_ok() && !is_beyond, "{:?}", text);
+        if let (Ok(ours), Ok(theirs)) = (ours, theirs) {
+            prop_assert_eq!(&ours.origin, theirs.origin());
+            prop_assert_eq!(ours.size, theirs.size());
+            prop_assert_eq!(ours.root.as_bytes(), &theirs.hash().0);
+            prop_assert_eq!(ours.extensions.iter().map(|line| format!("{line}\n")).collect::<String>(), theirs.extension());
+            prop_assert_eq!(ours.to_body().unwrap().into_bytes(), theirs.to_bytes());
         }
     }
 }

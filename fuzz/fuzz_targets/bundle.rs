@@ -1,0 +1,4 @@
+//! Proof bundles.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| veritrail_fuzz::events::bundle(data));

@@ -1,0 +1,4 @@
+//! Checkpoints.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| veritrail_fuzz::notes::checkpoint(data));

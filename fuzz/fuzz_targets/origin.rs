@@ -1,0 +1,4 @@
+//! Origins of checkpoints.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| veritrail_fuzz::events::origin(data));

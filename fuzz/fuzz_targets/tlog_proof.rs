@@ -1,0 +1,4 @@
+//! Self-contained proofs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| veritrail_fuzz::notes::tlog_proof(data));

@@ -1,0 +1,4 @@
+//! The verifier of consistency proofs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| veritrail_fuzz::proofs::verify_consistency_like_the_rfc(data));

@@ -1,0 +1,2 @@
+-- Removes the notebook of synchronisations.
+DROP TABLE veritrail.sync_metadata;

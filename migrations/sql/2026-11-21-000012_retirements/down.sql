@@ -1,0 +1,2 @@
+-- Removes the records of what was retired.
+DROP TABLE veritrail.retirements;
