@@ -4,6 +4,7 @@
 //! Not here: the tests themselves (`tests/tests`), and the server that all of them share (`xtask`).
 
 mod account;
+pub mod conformance;
 pub mod database;
 pub mod every_operation;
 pub mod numbered;

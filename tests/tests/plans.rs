@@ -49,6 +49,9 @@ const FILL: &str = "
     INSERT INTO veritrail.entities
     SELECT 'default', 'p-' || n, 'individual', NULL, NULL, 1, '{}', '{}', n * 4, now(), NULL
     FROM generate_series(0, 4999) AS n;
+    INSERT INTO veritrail.entity_snapshots
+    SELECT 'default', 'p-' || n / 4, 1 + n % 4, n, '{}', now() FROM generate_series(0, 9999) AS n;
+    INSERT INTO veritrail.hash_anchors SELECT 't-' || n, 'events', 1, n, sha256('x') FROM generate_series(1, 5000) AS n;
     INSERT INTO veritrail.entity_events SELECT 'default', 'p-' || n % 4000, n * 2 FROM generate_series(0, 9999) AS n;
     INSERT INTO veritrail.entity_members SELECT 'default', 'p-' || n, 'g-' || n / 5 FROM generate_series(0, 4999) AS n;
     INSERT INTO veritrail.sync_levels

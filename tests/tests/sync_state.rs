@@ -3,8 +3,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
 
+use veritrail_core::store::Raised;
 use veritrail_core::{EventGuid, SyncLevel};
-use veritrail_store_pg::{MarkError, PgEventStore, RaiseError, Raised, Session};
+use veritrail_store_pg::{MarkError, PgEventStore, RaiseError, Session};
 use veritrail_sync::{Cursor, CursorRules, SyncMark};
 use veritrail_tests::database::TestDatabase;
 use veritrail_tests::sample::{event_guid, individuals, store, submit};

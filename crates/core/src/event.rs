@@ -119,6 +119,30 @@ impl FormSubmission {
         }
     }
 
+    /// Bytes of its data and metadata in canonical form.
+    #[must_use]
+    pub fn payload_bytes(&self) -> usize {
+        self.data.as_str().len() + self.metadata.as_ref().map_or(0, |metadata| metadata.as_str().len())
+    }
+
+    /// The first member of the content that differs from another event's. Metadata and sync level are no content.
+    #[must_use]
+    pub fn content_difference(&self, other: &Self) -> Option<&'static str> {
+        self.head_difference(other).or_else(|| (self.data != other.data).then_some("data"))
+    }
+
+    /// The first member of the content, but for the data, that differs from another event's.
+    pub(crate) fn head_difference(&self, other: &Self) -> Option<&'static str> {
+        let members = [
+            ("entityGuid", self.entity_guid != other.entity_guid),
+            ("type", self.event_type != other.event_type),
+            ("schemaVersion", self.schema_version != other.schema_version),
+            ("timestamp", self.timestamp != other.timestamp),
+            ("userId", self.user_id != other.user_id),
+        ];
+        members.into_iter().find(|(_, differs)| *differs).map(|(field, _)| field)
+    }
+
     /// The event as a JSON object in its wire form.
     ///
     /// Members that were received beside `metadata` are served beside it again.

@@ -4,6 +4,8 @@
 //! randomness: instants and salts are arguments, so that the same input gives the same bytes everywhere, also
 //! in a browser.
 //!
+//! [`store`] has the ports of a store, [`MemoryStore`] is one in memory for tests.
+//!
 //! Not here: the history tree (`veritrail-merkle`), what an event does to an entity (`veritrail-applier`) and
 //! tables (`veritrail-store-pg`).
 //!
@@ -32,7 +34,10 @@ mod ids;
 mod json;
 mod log;
 mod member;
+mod memory;
 mod object;
+mod stamp;
+pub mod store;
 mod text;
 mod timestamp;
 
@@ -45,7 +50,9 @@ pub use bundle::{BundleError, CheckedProof, PROOF_FORMAT, ProofBundle, SaltsHex}
 pub use change::{
     CHANGE_ENTRY_PREFIX, ChangeAuthor, ChangeEnvelope, ChangeOp, ChangeParts, RowChange, change_entry,
 };
-pub use entity::{EntityDoc, EntityKind, EntityPair, InvalidEntity};
+pub use entity::{
+    EntityDoc, EntityKind, EntityPair, InvalidEntity, InvalidState, MAX_ENTITY_VERSION, MAX_STATE_BYTES,
+};
 pub use entry::{
     ENTRY_PREFIX, Envelope, EventHead, LeafParts, SALT_BYTES, Salts, data_hash, entry, leaf_hash,
     metadata_hash,
@@ -57,9 +64,12 @@ pub use ids::{
 };
 pub use json::{Json, JsonError, JsonProblem, MAX_JSON_DEPTH, NumberProblem};
 pub use log::{
-    Epoch, LogName, Origin, OriginError, Position, Receipt, StoredEvent, TreeHead, TreeSize, Untrue,
+    Epoch, LogIdentity, LogName, Origin, OriginError, Position, Receipt, StoredEvent, TreeHead, TreeSize,
+    Untrue,
 };
 pub use member::InvalidInput;
+pub use memory::{ClearError, MemoryError, MemoryStore};
+pub use stamp::{HashedEvent, StampFrom, next_stamp, stamp_events};
 pub use text::{InvalidText, ShortText};
 pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use veritrail_merkle::Hash;

@@ -75,6 +75,15 @@ impl fmt::Display for Epoch {
     }
 }
 
+/// Which log it is: what its leaves and its checkpoints are bound to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LogIdentity {
+    /// Bound into every leaf and into the origin of the log's checkpoints.
+    pub log_id: Uuid,
+    /// The log's present life.
+    pub epoch: Epoch,
+}
+
 /// The name that a checkpoint is signed for: `<prefix>/<log id>/<epoch>`. It holds no tenant's name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
@@ -190,6 +199,28 @@ pub enum Untrue {
 }
 
 impl StoredEvent {
+    /// The receipt that its append answers.
+    #[must_use]
+    pub fn receipt(&self) -> Receipt {
+        Receipt {
+            guid: self.event.guid.clone(),
+            position: self.position,
+            recorded_at: self.recorded_at,
+            leaf_hash: self.leaf_hash,
+            repeated: false,
+        }
+    }
+
+    /// The first member of a submitted event's content that differs from this one's; `None` where the event repeats it.
+    ///
+    /// Content is `entityGuid`, `type`, `schemaVersion`, `timestamp`, `userId` and `data`, which are compared by their
+    /// salted hash: devices add metadata and levels between two attempts.
+    #[must_use]
+    pub fn content_difference(&self, event: &FormSubmission) -> Option<&'static str> {
+        let data_differ = || data_hash(&self.salts, &event.data) != self.parts.data_hash;
+        event.head_difference(&self.event).or_else(|| data_differ().then_some("data"))
+    }
+
     /// Recomputes the leaf from the row and compares it with the stored one.
     ///
     /// # Errors

@@ -9,14 +9,11 @@ use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use veritrail_applier::{EntityState, LoadedEntity};
-use veritrail_core::{EntityDoc, EntityGuid, EntityPair, TenantId};
+use veritrail_core::{EntityDoc, EntityGuid, EntityPair, MAX_ENTITY_VERSION, TenantId};
 
 use crate::convert::{Corrupt, Place};
 use crate::error::AccessError;
 use crate::statement::{Prepared, Statement, unknown_parameter};
-
-/// Highest version that is believed: a batch above it still fits the column.
-const MAX_VERSION: u32 = 2_000_000_000;
 
 struct LoadEntities<'a> {
     tenant: &'a str,
@@ -48,7 +45,7 @@ pub(crate) enum Reach {
     Related,
 }
 
-type EntityRow = (String, i32, String, String, Option<PgTimestamp>);
+pub(crate) type EntityRow = (String, i32, String, String, Option<PgTimestamp>);
 
 /// Loads entities, deleted ones too, in one statement.
 pub(crate) async fn load(
@@ -66,7 +63,9 @@ pub(crate) async fn load(
     rows.into_iter().map(|row| Ok(to_entity(row)?)).collect()
 }
 
-fn to_entity((guid, version, initial, modified, deleted_at): EntityRow) -> Result<LoadedEntity, Corrupt> {
+pub(crate) fn to_entity(
+    (guid, version, initial, modified, deleted_at): EntityRow,
+) -> Result<LoadedEntity, Corrupt> {
     let key = guid.clone();
     let place = Place { table: "entities", key: &key };
     let doc = |column, text: &str| EntityDoc::from_jsonb_text(text).map_err(|_| place.corrupt(column));
@@ -80,7 +79,7 @@ fn to_entity((guid, version, initial, modified, deleted_at): EntityRow) -> Resul
         None => EntityState::Live(pair),
         Some(at) => EntityState::Deleted { pair, deleted_at: place.timestamp("deleted_at", at)? },
     };
-    let version = u32::try_from(version).ok().filter(|version| *version <= MAX_VERSION);
+    let version = u32::try_from(version).ok().filter(|version| *version <= MAX_ENTITY_VERSION);
     let version = version.ok_or_else(|| place.corrupt("version"))?;
     let (EntityState::Live(pair) | EntityState::Deleted { pair, .. }) = &state;
     if pair.modified.guid != guid || pair.initial.guid != guid || pair.modified.version > version {

@@ -3,7 +3,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::pooled_connection::deadpool::PoolError;
-use veritrail_core::{LogName, Position, TenantId};
+use veritrail_core::{Hash, LogName, Position, TenantId};
 
 pub use crate::convert::Corrupt;
 
@@ -96,6 +96,16 @@ pub enum IntegrityError {
         size: u64,
         /// The verifier's verdict.
         reason: String,
+    },
+    /// The log is not the one that was anchored.
+    #[error("the log does not have the root {anchored} at size {size}, with which it was anchored")]
+    Anchor {
+        /// The anchor's size.
+        size: u64,
+        /// The anchor's root.
+        anchored: Hash,
+        /// The root that the tiles give at that size; `None` where the log is shorter now.
+        found: Option<Hash>,
     },
     /// A row is not what its leaf says.
     #[error("the event at position {position} is not what was appended: {reason}")]

@@ -3,7 +3,7 @@
 //! Where a cursor leads is in `read/place.rs`, whole logs are in `read/stream.rs`, pages of an entity's events and of
 //! those that have a sync level in `read/chosen.rs`. Proofs are in `prove`, states of entities in `history`.
 
-mod chosen;
+pub(crate) mod chosen;
 mod place;
 mod stream;
 
@@ -191,7 +191,7 @@ async fn page(
 }
 
 /// Leaves the first `count`, and says whether there were no more.
-fn cut<T>(found: &mut Vec<T>, count: u32) -> bool {
+pub(crate) fn cut<T>(found: &mut Vec<T>, count: u32) -> bool {
     let wanted = usize::try_from(count).expect("a page's length fits");
     let is_last = found.len() <= wanted;
     found.truncate(wanted);

@@ -108,6 +108,17 @@ pub(crate) mod veritrail {
     }
 
     diesel::table! {
+        veritrail.entity_snapshots (tenant_id, entity_guid, event_count) {
+            tenant_id -> Text,
+            entity_guid -> Text,
+            event_count -> Int4,
+            position -> Nullable<Int8>,
+            state -> Jsonb,
+            recorded_at -> Timestamptz,
+        }
+    }
+
+    diesel::table! {
         veritrail.events (tenant_id, position) {
             tenant_id -> Text,
             position -> Int8,
@@ -127,6 +138,17 @@ pub(crate) mod veritrail {
             sync_level -> Int2,
             recorded_at -> Timestamptz,
             leaf_hash -> Bytea,
+        }
+    }
+
+    diesel::table! {
+        veritrail.hash_anchors (tenant_id, log) {
+            tenant_id -> Text,
+            log -> Text,
+            epoch -> Int4,
+            size -> Int8,
+            root -> Bytea,
+            anchored_at -> Timestamptz,
         }
     }
 

@@ -7,6 +7,7 @@ mod judge;
 
 use diesel_async::AsyncPgConnection;
 use veritrail_applier::{ApplyError, Registry};
+pub use veritrail_core::store::{MAX_BATCH, MAX_BATCH_BYTES};
 use veritrail_core::{EventGuid, FormSubmission, LogName, Receipt, StoredEvent, Subject, TenantId, TreeHead};
 
 use crate::append::{self, AppendError, Locked, stamp_events};
@@ -14,11 +15,6 @@ use crate::error::AccessError;
 use crate::session::Session;
 use judge::{Judgement, judge};
 
-/// Most events that one submit takes: what is hashed, loaded and written at once stays bounded.
-pub const MAX_BATCH: usize = 10_000;
-/// Most bytes of data and metadata that one submit takes: PostgreSQL takes no message of a gigabyte, and what an
-/// event says may be written three times (as the event, and as its entity's last synced and present state).
-pub const MAX_BATCH_BYTES: usize = 64 << 20;
 /// How often a pooled submit begins anew after running into a concurrent transaction.
 const MAX_ATTEMPTS: u32 = 3;
 
@@ -137,7 +133,7 @@ impl Session<'_> {
         if events.len() > MAX_BATCH {
             return Err(SubmitError::BatchTooLarge(events.len()));
         }
-        let bytes = events.iter().map(payload_bytes).sum();
+        let bytes = events.iter().map(FormSubmission::payload_bytes).sum();
         if bytes > MAX_BATCH_BYTES {
             return Err(SubmitError::BatchTooHeavy(bytes));
         }
@@ -172,10 +168,6 @@ impl Session<'_> {
         }
         self.write(async |connection| batch.append(connection, Some(judgement)).await).await
     }
-}
-
-pub(crate) fn payload_bytes(event: &FormSubmission) -> usize {
-    event.data.as_str().len() + event.metadata.as_ref().map_or(0, |metadata| metadata.as_str().len())
 }
 
 /// Who submits the events of a batch.

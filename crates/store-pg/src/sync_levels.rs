@@ -1,7 +1,7 @@
 //! Table `sync_levels`: how far entries have travelled since they arrived.
 //!
 //! An entry's level is the greater of that on arrival, which stands in its row, and the one here. Which events have a
-//! level is asked in `read/levels.rs`.
+//! level is asked in `read/chosen.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,6 +10,7 @@ use diesel::prelude::*;
 use diesel::query_builder::AstPass;
 use diesel::sql_types::{Array, BigInt, SmallInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use veritrail_core::store::{MAX_BATCH, Raised};
 use veritrail_core::{EventGuid, LogName, Position, StoredEvent, SyncLevel, TenantId};
 
 use crate::convert::{Place, to_bigint};
@@ -20,18 +21,7 @@ use crate::session::Session;
 use crate::statement::{Prepared, Statement, unknown_parameter};
 
 /// Most levels that one call raises.
-pub const MAX_RAISED: usize = 10_000;
-
-/// What became of the entries whose levels were to be raised. Each guid counts once.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Raised {
-    /// Entries that have reached a higher level now.
-    pub raised: u64,
-    /// Entries that had this level or a higher one already: levels never go down.
-    pub unchanged: u64,
-    /// Guids that no entry of the log has.
-    pub unknown: u64,
-}
+pub const MAX_RAISED: usize = MAX_BATCH;
 
 /// Why no level was raised.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! A page of a log and the check that makes a reader sure that nothing of it is missing or changed.
 
 use uuid::Uuid;
+pub use veritrail_core::store::MAX_PAGE;
 use veritrail_core::{Hash, LeafParts, Position, StoredEvent, TreeHead};
 use veritrail_merkle::checkpoint::Checkpoint;
 use veritrail_merkle::{Sha256Hasher, VerifyError, verify_range};
@@ -9,8 +10,6 @@ use crate::cursor::Cursor;
 
 /// Events of a page unless the reader asks for another number.
 pub const DEFAULT_PAGE: u32 = 100;
-/// Most events of a page.
-pub const MAX_PAGE: u32 = 10_000;
 
 /// Events in position order, and the cursor after the last of them.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, oneshot};
 use veritrail_core::{FormSubmission, Subject, TenantId};
 
 use super::{GroupError, GroupLimits};
-use crate::submit::{Applying, Outcome, payload_bytes};
+use crate::submit::{Applying, Outcome};
 
 /// Bytes of data and metadata at which a batch takes no further event: far below what one submit takes, so that
 /// the batches of all lanes fit the memory.
@@ -37,7 +37,7 @@ impl Member {
         applying: Applying,
         answer: oneshot::Sender<Answer>,
     ) -> Self {
-        let bytes = payload_bytes(&event);
+        let bytes = event.payload_bytes();
         Self { event, submitted_by, applying, answer, since: Instant::now(), bytes, number: 0 }
     }
 }

@@ -107,7 +107,8 @@ async fn of_sync_level(
     Ok(Page { events, cursor: stamp.map_or_else(|| cursor.clone(), Cursor::after), is_last })
 }
 
-async fn at(
+/// The events at these positions, with the level that they have reached by now.
+pub(crate) async fn at(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
     positions: &[i64],
@@ -121,15 +122,16 @@ fn empty(cursor: &Cursor) -> Page {
     Page { events: Vec::new(), cursor: cursor.clone(), is_last: true }
 }
 
-struct Examined {
-    matching: Vec<i64>,
+pub(crate) struct Examined {
+    pub(crate) matching: Vec<i64>,
     /// Position of the last event that was looked at.
-    last: Option<i64>,
+    pub(crate) last: Option<i64>,
     /// Whether the log has more of them.
-    goes_on: bool,
+    pub(crate) goes_on: bool,
 }
 
-async fn examine(
+/// Looks at the events from a position on, [`MAX_EXAMINED`] at most, for those of a level.
+pub(crate) async fn examine(
     connection: &mut AsyncPgConnection,
     tenant: &TenantId,
     begin: u64,

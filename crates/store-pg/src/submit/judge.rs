@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use diesel_async::AsyncPgConnection;
 use veritrail_applier::{ApplyError, Entities, EntityWrite};
-use veritrail_core::{EntityGuid, FormSubmission, LogName, Receipt, StoredEvent, TreeSize, data_hash};
+use veritrail_core::{EntityGuid, FormSubmission, LogName, Receipt, StoredEvent, TreeSize};
 
 use super::{Applying, Batch, Outcome, Rejection, Submitted};
 use crate::append::{Effects, HashedEvent, Touched, random_salts};
@@ -119,8 +119,7 @@ impl Judgement {
                 new.push(index);
                 continue;
             };
-            let data_differs = data_hash(&stored.salts, &event.data) != stored.parts.data_hash;
-            self.outcomes[index] = Some(match difference(event, &stored.event, data_differs) {
+            self.outcomes[index] = Some(match stored.content_difference(event) {
                 Some(field) => Outcome::Rejected(Rejection::Conflict { guid: event.guid.clone(), field }),
                 None => Outcome::Recorded(receipt(stored, true)),
             });
@@ -156,7 +155,7 @@ impl Judgement {
     /// Answers an event whose guid an earlier event of the same batch has.
     fn settle_echo(&mut self, batch: &[FormSubmission], index: usize, place: usize) {
         let (event, first) = (&batch[index], &batch[self.accepted[place]]);
-        match difference(event, first, event.data != first.data) {
+        match event.content_difference(first) {
             Some(field) => {
                 let guid = event.guid.clone();
                 self.outcomes[index] = Some(Outcome::Rejected(Rejection::Conflict { guid, field }));
@@ -198,25 +197,6 @@ impl Judgement {
     }
 }
 
-/// The first member of an event's content that differs. Metadata and sync level are no content.
-fn difference(event: &FormSubmission, stored: &FormSubmission, data_differs: bool) -> Option<&'static str> {
-    let members = [
-        ("entityGuid", event.entity_guid != stored.entity_guid),
-        ("type", event.event_type != stored.event_type),
-        ("schemaVersion", event.schema_version != stored.schema_version),
-        ("timestamp", event.timestamp != stored.timestamp),
-        ("userId", event.user_id != stored.user_id),
-        ("data", data_differs),
-    ];
-    members.into_iter().find(|(_, differs)| *differs).map(|(field, _)| field)
-}
-
 fn receipt(stored: &StoredEvent, repeated: bool) -> Receipt {
-    Receipt {
-        guid: stored.event.guid.clone(),
-        position: stored.position,
-        recorded_at: stored.recorded_at,
-        leaf_hash: stored.leaf_hash,
-        repeated,
-    }
+    Receipt { repeated, ..stored.receipt() }
 }

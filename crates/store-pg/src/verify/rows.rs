@@ -21,6 +21,7 @@ use crate::error::AccessError;
 use crate::events::{self, EventRow};
 
 /// A row as it was read, nothing of it believed yet.
+#[expect(clippy::large_enum_variant, reason = "a page's rows are all of one kind, and events are the many")]
 pub(super) enum Read {
     Event(EventRow),
     Audit(Box<AuditRow>),
