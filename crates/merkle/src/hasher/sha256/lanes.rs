@@ -128,7 +128,7 @@ mod tests {
 
     /// Bytes without a pattern (xorshift), the same in every run.
     fn noise(seed: u64, length: usize) -> Vec<u8> {
-        let mut state = seed.wrapping_mul(0x9e3779b9_7f4a_7c15) | 1;
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let mut next = || {
             state ^= state << 13;
             state ^= state >> 7;
@@ -139,8 +139,7 @@ mod tests {
     }
 
     fn digest(prefix: u8, parts: &[&[u8]]) -> Hash {
-        let state =
-            parts.iter().fold(Sha256::new().chain_update([prefix]), |state, part| state.chain_update(part));
+        let state = parts.iter().fold(Sha256::new().chain_update([prefix]), Sha256::chain_update);
         Hash::from_bytes(state.finalize().into())
     }
 
