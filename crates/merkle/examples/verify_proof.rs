@@ -10,6 +10,7 @@
 //!
 //! Making proofs is not here.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::fs;
 use std::process::ExitCode;
@@ -55,11 +56,13 @@ pub(crate) fn run(arguments: &[String]) -> Result<String, Failure> {
     let entry = fs::read(entry).map_err(|error| Failure::Input(format!("{entry}: {error}")))?;
     let log_key: VerifierKey = key(log_key)?;
     let witnesses = witnesses.iter().map(|text| key(text)).collect::<Result<Vec<WitnessKey>, _>>()?;
+    // A key that is named twice is one witness.
+    let distinct: BTreeSet<_> = witnesses.iter().map(|witness| *witness.public_key()).collect();
     let trust = Trust {
         origin: log_key.name(),
         log_keys: std::slice::from_ref(&log_key),
         witnesses: &witnesses,
-        quorum: witnesses.len(),
+        quorum: distinct.len(),
     };
     let leaf_hash = Sha256Hasher.hash_leaf(&entry);
     let trusted = proof.verify(&leaf_hash, &trust).map_err(|error| Failure::NotProved(chain(&error)))?;

@@ -72,7 +72,7 @@ pub enum RangeError {
 }
 
 impl CompactRange {
-    /// The range `[begin, begin)`, which has no leaves yet.
+    /// The range `[begin, begin)`, which has no leaves yet. One that begins at [`MAX_TREE_SIZE`] or beyond takes none.
     #[must_use]
     pub const fn empty(begin: u64) -> Self {
         Self { begin, end: begin, hashes: Vec::new() }
@@ -188,7 +188,8 @@ impl CompactRange {
     /// # Panics
     /// If the range has no room for so many leaves.
     pub(crate) fn check_room(&self, leaves: usize) {
-        let room = MAX_TREE_SIZE - self.end;
+        // A range that begins beyond the largest tree can be empty, and has no room.
+        let room = MAX_TREE_SIZE.saturating_sub(self.end);
         assert!(u64::try_from(leaves).is_ok_and(|leaves| leaves <= room), "a tree has at most 2^63 leaves");
     }
 

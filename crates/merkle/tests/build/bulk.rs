@@ -9,7 +9,7 @@ use veritrail_merkle::{
     CompactRange, Hash, MAX_TREE_SIZE, NodeId, Sha256Hasher, TreeHasher, root_of_entries, root_of_leaves,
 };
 
-use crate::plain::{PlainSha256, entries, leaves};
+use crate::plain::{PlainSha256, entries, leaves, seeded};
 
 /// Enough for several of the largest blocks, and, with `rayon`, for two batches of them.
 static LEAVES: LazyLock<Vec<Hash>> = LazyLock::new(|| leaves(140_000));
@@ -128,7 +128,7 @@ fn the_empty_tree_is_built_from_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(seeded(48))]
 
     #[test]
     fn leaves_go_in_at_once_anywhere(
@@ -152,5 +152,16 @@ proptest! {
             prop_assert_eq!(parallel::root_of_entries(&Sha256Hasher, &entries), root_of_leaves(&PlainSha256, &new));
             prop_assert_eq!(parallel::root_of_leaves(&Sha256Hasher, &new), root_of_leaves(&PlainSha256, &new));
         }
+    }
+}
+
+#[test]
+fn a_range_beyond_the_largest_tree_takes_no_leaf() {
+    for begin in [MAX_TREE_SIZE, MAX_TREE_SIZE + 1, u64::MAX] {
+        let taken = std::panic::catch_unwind(|| {
+            CompactRange::empty(begin).append(&Sha256Hasher, Sha256Hasher.empty_root(), |_, _| ());
+        });
+        let refusal = taken.unwrap_err();
+        assert_eq!(refusal.downcast_ref(), Some(&"a tree has at most 2^63 leaves"), "{begin}");
     }
 }

@@ -3,6 +3,7 @@
 //! Not here: anything that is tested.
 
 use proptest::strategy::Strategy;
+use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 use sha2::{Digest as _, Sha256};
 use veritrail_merkle::{Hash, TreeHasher};
 
@@ -37,4 +38,14 @@ pub(crate) fn entries(count: std::ops::Range<usize>) -> impl Strategy<Value = Ve
     let length = proptest::prop_oneof![0..200_usize, 51..52_usize, 0..70_usize];
     let entry = length.prop_flat_map(|length| proptest::collection::vec(proptest::num::u8::ANY, length));
     proptest::collection::vec(entry, count)
+}
+
+/// As many cases, the same ones in every run.
+pub(crate) fn seeded(cases: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases,
+        rng_seed: RngSeed::Fixed(0x6275_696c),
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
 }

@@ -179,6 +179,18 @@ mod tests {
         }
     }
 
+    /// What the other tests run on: a kernel that the processor has and that is not found would leave them empty.
+    #[test]
+    #[cfg(feature = "std")]
+    fn every_kernel_that_the_processor_has_is_found() {
+        let has_sha = std::arch::is_x86_feature_detected!("sha")
+            && std::arch::is_x86_feature_detected!("sse4.1")
+            && std::arch::is_x86_feature_detected!("ssse3");
+        let found = |name| Kernel::available().any(|kernel| alloc::format!("{kernel:?}").contains(name));
+        assert_eq!(found("ShaNi"), has_sha);
+        assert_eq!(found("Avx2"), std::arch::is_x86_feature_detected!("avx2"));
+    }
+
     #[test]
     fn every_kernel_keeps_the_lanes_apart() {
         for length in [0, 1, 54, 55, 62, 63, 64, 118, 119, 126, 127, 128, 1_000] {

@@ -4,7 +4,6 @@
 //! What is signed is not here: `note::key` signs texts, `cosignature::key` signs statements about checkpoints.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 
 use base64::Engine as _;
@@ -137,6 +136,9 @@ impl PrivateKey {
     }
 }
 
+/// Room for what a key's text decodes to, and for what the decoder wants to have to spare.
+const MAX_DECODED_BYTES: usize = 64;
+
 fn check_id(expected: KeyId, actual: KeyId) -> Result<(), KeyError> {
     if expected == actual { Ok(()) } else { Err(KeyError::Id { expected, actual }) }
 }
@@ -150,8 +152,9 @@ fn parse_parts(text: &str, expected: SignatureType) -> Result<(&str, KeyId, Zero
         return Err(KeyError::Format);
     };
     let id = parse_id(id).ok_or(KeyError::Format)?;
-    let decoded: Zeroizing<Vec<u8>> = Zeroizing::new(STANDARD.decode(encoded).map_err(|_| KeyError::Format)?);
-    let (&actual, key) = decoded.split_first().ok_or(KeyError::Format)?;
+    let mut decoded = Zeroizing::new([0; MAX_DECODED_BYTES]);
+    let length = STANDARD.decode_slice(encoded, decoded.as_mut_slice()).map_err(|_| KeyError::Format)?;
+    let (&actual, key) = decoded[..length].split_first().ok_or(KeyError::Format)?;
     if actual != expected.0 {
         return Err(KeyError::SignatureType { expected: expected.0, actual });
     }
