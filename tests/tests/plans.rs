@@ -147,7 +147,7 @@ async fn assert_no_whole_scans_by(client: &Client, state: &str) {
     // Where others are full, a month without rows may be scanned: there is nothing to read.
     let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = 'veritrail'::regnamespace \
                AND relkind IN ('r', 'p') AND ($1 OR pg_relation_size(oid) > 0)";
-    let are_empty = state == "empty";
+    let are_empty = state.starts_with("empty");
     let tables: BTreeSet<String> =
         client.query(sql, &[&are_empty]).await.unwrap().iter().map(|row| row.get(0)).collect();
     assert!(tables.contains("events"));
