@@ -59,6 +59,8 @@ enum Step {
 pub(super) struct Committed {
     /// How many events were in it.
     pub(super) taken: usize,
+    /// How many others waited when the first of them was answered, and could not have come again yet.
+    pub(super) others: usize,
     /// Whether something new was stored.
     pub(super) has_stored: bool,
 }
@@ -70,32 +72,43 @@ pub(super) async fn commit<'s>(
     store: &'s PgEventStore,
     session: &mut Option<Session<'s>>,
     take: impl FnOnce() -> Vec<Member> + Send,
+    waiting: impl Fn() -> usize + Send,
 ) -> Committed {
     let early = unless_panicking(open(store, session)).await.err();
     let batch = take();
     let (taken, waited_ms) = (batch.len(), longest_wait(&batch));
     let Some(applying) = batch.first().map(|member| member.applying) else {
-        return Committed { taken, has_stored: false };
+        return Committed { taken, others: 0, has_stored: false };
     };
     let span = tracing::info_span!("group.commit", events = taken, waited_ms);
-    let work = Work { store, applying, parts: vec![Part::of(batch)], failures: 0, has_stored: false };
-    let has_stored = work.finish(session, early).instrument(span).await;
-    Committed { taken, has_stored }
+    let mut work = Work {
+        store,
+        applying,
+        parts: vec![Part::of(batch)],
+        failures: 0,
+        waiting,
+        committed: Committed { taken, others: 0, has_stored: false },
+        has_answered: false,
+    };
+    work.finish(session, early).instrument(span).await;
+    work.committed
 }
 
 /// A batch on its way: what of it is still to be stored, and what came of the rest.
-struct Work<'s> {
+struct Work<'s, W> {
     store: &'s PgEventStore,
     applying: Applying,
     parts: Vec<Part>,
     failures: u32,
-    has_stored: bool,
+    /// How many others wait now.
+    waiting: W,
+    committed: Committed,
+    has_answered: bool,
 }
 
-impl<'s> Work<'s> {
-    /// Stores or fails each part, beginning with the fault that stands for the first attempt, if there is one; tells
-    /// whether something new was stored.
-    async fn finish(mut self, session: &mut Option<Session<'s>>, mut early: Option<Fault>) -> bool {
+impl<'s, W: Fn() -> usize + Send> Work<'s, W> {
+    /// Stores or fails each part, beginning with the fault that stands for the first attempt, if there is one.
+    async fn finish(&mut self, session: &mut Option<Session<'s>>, mut early: Option<Fault>) {
         while let Some(mut part) = self.parts.pop() {
             part.attempts += 1;
             let stored = match early.take() {
@@ -104,7 +117,8 @@ impl<'s> Work<'s> {
             };
             match stored {
                 Ok(submitted) => {
-                    self.has_stored |= submitted.head.is_some();
+                    self.committed.has_stored |= submitted.head.is_some();
+                    self.before_answer();
                     part.answer(submitted);
                 }
                 Err(fault) => {
@@ -114,7 +128,14 @@ impl<'s> Work<'s> {
                 }
             }
         }
-        self.has_stored
+    }
+
+    /// Counts who waits before anybody who was answered can be among them.
+    fn before_answer(&mut self) {
+        if !self.has_answered {
+            self.committed.others = (self.waiting)();
+            self.has_answered = true;
+        }
     }
 
     async fn after(&mut self, fault: Fault, mut part: Part) {
@@ -128,7 +149,10 @@ impl<'s> Work<'s> {
                 let second = part.split();
                 self.parts.extend([second, part]);
             }
-            Step::Tell => part.fail(fault),
+            Step::Tell => {
+                self.before_answer();
+                part.fail(fault);
+            }
         }
     }
 }

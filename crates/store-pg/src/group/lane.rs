@@ -45,12 +45,13 @@ impl Lane<'_> {
                 return;
             }
             let take = || self.shared.lock().take(self.tenant);
-            let committed = commit(store, &mut session, take).await;
+            let waiting = || self.shared.lock().waiting(self.tenant);
+            let committed = commit(store, &mut session, take, waiting).await;
             if committed.has_stored {
                 self.shared.committed.notify();
             }
             // Those that were answered come again, if they come again, beside those that came meanwhile.
-            *expected = committed.taken + self.shared.lock().waiting(self.tenant);
+            *expected = committed.taken + committed.others;
         }
     }
 
