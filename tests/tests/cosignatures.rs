@@ -1,7 +1,5 @@
 //! Cosignatures: what a witness has signed is kept with the checkpoint, and what it has not is not.
 
-#![expect(clippy::unwrap_used, reason = "a test ends at the first thing that is not as it must be")]
-
 use veritrail_merkle::cosignature::{CosignerKey, Trust};
 use veritrail_merkle::note::Note;
 use veritrail_store_pg::{CosignError, WithoutMemory};
