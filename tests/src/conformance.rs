@@ -1,8 +1,8 @@
 //! What every store must do: one list of facts about the ports, to be run on each store there is.
 //!
-//! A fact is a function over [`Stores`]: data in, data out. [`every_fact`] names them all, so that each is a test of its
-//! own on each store (`tests/tests/conformance.rs`), and a failure names both. Not here: what is one store's alone, such as
-//! applying events, cursors, checkpoints, verification, and the clock of the store in memory.
+//! A fact is a function over [`Stores`]: data in, data out. [`every_fact`](crate::every_fact) names them all, so that
+//! each is a test of its own on each store (`tests/tests/conformance.rs`), and a failure names both. Not here: what is
+//! one store's alone, such as applying events, cursors, checkpoints, verification, and the clock of the store in memory.
 
 #![expect(clippy::unwrap_used, reason = "a fact ends at the first thing that is not as it must be")]
 
